@@ -1,0 +1,35 @@
+# Everything a fresh clone needs; `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+
+venv: $(STAMP) ## Create .venv with everything in it (instant the second time)
+
+$(STAMP): pyproject.toml requirements-dev.lock requirements-bootstrap.lock
+	@python=; for candidate in python3 python3.13 python3.12 python3.11; do \
+	  if command -v "$$candidate" >/dev/null && \
+	     "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "codeloom needs Python 3.11 or newer with its venv module; none of python3, python3.13, python3.12, python3.11 is that." >&2; \
+	  exit 1; \
+	fi; \
+	[ -x $(BIN)/python ] || "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
+	@touch $@
+
+clean: ## Remove the environment and every cache (never the data under CODELOOM_HOME)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find service workers graph parsers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help venv clean

@@ -1,0 +1,1 @@
+"""Facts in, graph out: the sole owner of everything persisted."""

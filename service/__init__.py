@@ -1,0 +1,1 @@
+"""HTTP in, JSON out: the API, the command line, Flower and the embedded stack."""

@@ -1,0 +1,1 @@
+"""What happens when, how often, how long, and what if it dies."""
