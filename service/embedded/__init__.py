@@ -1,0 +1,1 @@
+"""The embedded stack: everything Codeloom needs, as child processes of one supervisor."""
