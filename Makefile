@@ -28,8 +28,21 @@ $(STAMP): pyproject.toml requirements-dev.lock requirements-bootstrap.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
 	@touch $@
 
+lint: venv ## Style, types and the doors between the rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: venv ## Rewrite the source in the style of the house
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+test: lint ## Lint, then the whole suite on a real PostgreSQL and a real Valkey (TESTS= chooses)
+	@$(BIN)/pytest -n auto --dist worksteal -m "not chaos and not fuzz" $(TESTS)
+
 clean: ## Remove the environment and every cache (never the data under CODELOOM_HOME)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find service workers graph parsers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv clean
+.PHONY: help venv lint format test clean
