@@ -1,0 +1,1 @@
+"""The words of the graph, pure: no SQL, no clock, no network."""

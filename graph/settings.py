@@ -1,0 +1,116 @@
+"""Every setting of the system; the only module that reads the environment.
+
+A process builds it once and hands its values down: no limit is read where it is applied. A name
+in the environment is the name of the field in capitals (`DATABASE_URL`, `LEASE_SECONDS`).
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MIB = 1024 * 1024
+
+
+def _user_data() -> Path:
+    """Where programs of this user keep their data, by the XDG convention."""
+    named = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return named if named.is_absolute() else Path.home() / ".local" / "share"
+
+
+class Settings(BaseSettings):
+    """All that an operator may set; every default is right for one machine.
+
+    Addresses are left out of the printed form, since they may carry passwords.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    # --- where the parts are -------------------------------------------------------------------
+    # A login that is a member of the codeloom_* roles, as `postgresql://...`. Without it only what
+    # needs no database works.
+    database_url: str | None = Field(default=None, repr=False)
+    # One login per role, so that a process can hold no right it does not need. Each falls back to
+    # `database_url`, whose login then becomes the role for the time of the connection.
+    database_owner_url: str | None = Field(default=None, repr=False)
+    database_app_url: str | None = Field(default=None, repr=False)
+    database_worker_url: str | None = Field(default=None, repr=False)
+    database_authenticator_url: str | None = Field(default=None, repr=False)
+    database_dispatcher_url: str | None = Field(default=None, repr=False)
+    database_operator_url: str | None = Field(default=None, repr=False)
+    # redis://, rediss:// or unix:///path?db=0
+    redis_url: str | None = Field(default=None, repr=False)
+    # file:///directory; without it, a folder under `codeloom_home`.
+    artifacts_url: str | None = Field(default=None, repr=False)
+    codeloom_home: Path = Field(default_factory=lambda: _user_data() / "codeloom")
+    # Where repositories are fetched to; without it, a folder under `codeloom_home`.
+    codeloom_scratch: Path | None = None
+    codeloom_host: str = "127.0.0.1"
+    codeloom_port: int = Field(default=8000, ge=0, le=65535)
+
+    # --- what is allowed -----------------------------------------------------------------------
+    # A path on this machine as a repository: right for one's own machine, never for a service.
+    allow_local_repositories: bool = False
+    # Connections each process may open per role.
+    database_pool_size: PositiveInt = 5
+    database_connect_timeout_seconds: PositiveInt = 5
+
+    # --- limits of one ingestion ---------------------------------------------------------------
+    # Parser processes of a worker; 0 means as many as there are cores.
+    parse_processes: NonNegativeInt = 0
+    # Larger files are recorded and not parsed: nobody writes a megabyte of source by hand.
+    max_file_bytes: PositiveInt = 1 * _MIB
+    max_files_per_repository: PositiveInt = 500_000
+    # What a fetch may bring over the network and leave on disk.
+    max_clone_bytes: PositiveInt = 4 * 1024 * _MIB
+    max_nodes_per_repository: PositiveInt = 20_000_000
+    checkout_timeout_seconds: PositiveInt = 900
+    parse_timeout_seconds: PositiveInt = 10  # one file
+    # Memory of one parser process; a hostile file takes about 1.2 KB for each of its bytes.
+    parse_memory_bytes: PositiveInt = 2 * 1024 * _MIB
+
+    # --- the life of a job ---------------------------------------------------------------------
+    # A worker that is silent this long has lost its job. Four beats fit, so that three may be late.
+    lease_seconds: PositiveInt = 60
+    heartbeat_seconds: PositiveInt = 15
+    # A dispatched job that nobody claims this long is dispatched again.
+    dispatch_lease_seconds: PositiveInt = 120
+    job_soft_limit_seconds: PositiveInt = 55 * 60
+    job_hard_limit_seconds: PositiveInt = 60 * 60
+    # Jobs a worker runs at once; parsing itself is spread over `parse_processes`.
+    worker_concurrency: PositiveInt = 1
+    # Jobs that may be dispatched or running at once, over all tenants.
+    dispatch_slots: PositiveInt = 8
+    dispatch_poll_seconds: PositiveInt = 1
+
+    # --- what is told --------------------------------------------------------------------------
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    # For tests only: `stage:action` ends (`kill`) or fails (`raise`) the worker at that stage.
+    codeloom_failpoint: str = ""
+
+    @model_validator(mode="after")
+    def _beats_fit_into_the_lease(self) -> "Settings":
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError("heartbeat_seconds must be at most half of lease_seconds")
+        return self
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for fetched repositories."""
+        return self.codeloom_scratch or self.codeloom_home / "scratch"
+
+    @property
+    def artifacts(self) -> str:
+        """The address of the object store."""
+        return self.artifacts_url or (self.codeloom_home / "artifacts").absolute().as_uri()
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process, read from the environment the first time."""
+    return Settings()
