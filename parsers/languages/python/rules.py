@@ -1,0 +1,395 @@
+"""What each node of the Python grammar means."""
+
+from tree_sitter import Node
+
+from parsers import rules as common
+from parsers.facts import (
+    NONE,
+    DefinitionKind,
+    Export,
+    Flag,
+    Import,
+    Op,
+    Role,
+    ScopeKind,
+)
+from parsers.language import Rule
+from parsers.languages.python import annotations, functions, targets
+from parsers.walk import Walk
+
+_PREFIXED = frozenset(b"fFrRtTbBuU")
+
+
+def assignment(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`target: type = value`; a chain `a = b = value` shares one value."""
+    slot = walk.slot()
+    type_slot = NONE
+    declared = node.child_by_field_name("type")
+    value = node.child_by_field_name("right")
+    target = node.child_by_field_name("left")
+    if dest >= 0:
+        index = walk.expression(Op.UNION, node, scope, dest)
+        walk.expressions[index].first, walk.expressions[index].count = slot, 1
+    if declared is not None:
+        type_slot = walk.slot()
+        walk.push(declared, scope, type_slot, Role.TYPE)
+    if target is not None and value is not None and target.type == "identifier":
+        _public_names(walk, target, value, scope)
+    walk.push(value, scope, slot)
+    targets.bind(walk, target, slot, scope, type_slot=type_slot)
+
+
+def _public_names(walk: Walk, target: Node, value: Node, scope: int) -> None:
+    """`__all__ = [...]` lists what a wildcard import takes."""
+    if scope == 0 and value.type in ("list", "tuple") and walk.text(target) == "__all__":
+        for element in value.named_children:
+            if element.type == "string":
+                line, column = walk.position(element)
+                text = walk.text(element).strip("\"'")
+                walk.exports.append(Export("*" + text, NONE, line, column))
+
+
+def augmented(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`x += value` reads and writes what was bound before."""
+    walk.push(node.child_by_field_name("right"), scope)
+    walk.push(node.child_by_field_name("left"), scope, NONE, Role.WRITE)
+
+
+def walrus(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`(name := value)` binds in the function and is the value."""
+    slot = walk.slot()
+    index = walk.expression(Op.UNION, node, scope, dest)
+    walk.expressions[index].first, walk.expressions[index].count = slot, 1
+    walk.push(node.child_by_field_name("value"), scope, slot)
+    home = walk.function_scope(scope)
+    targets.bind(walk, node.child_by_field_name("name"), slot, home)
+
+
+def loop(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`for target in iterable`: the target is one element."""
+    slot = _derived(walk, Op.ITERATE, node, scope, node.child_by_field_name("right"))
+    skipped = (node.child_by_field_name("left"), node.child_by_field_name("right"))
+    rest = [child for child in node.named_children if child not in skipped]
+    iterate = walk.stack.pop()
+    walk.push_all(rest, scope)
+    walk.stack.append(iterate)
+    targets.bind(walk, node.child_by_field_name("left"), slot, scope)
+
+
+def _derived(walk: Walk, op: Op, at: Node, scope: int, value: Node | None) -> int:
+    """A slot that holds `op` of `value`; visiting `value` is the top of the stack."""
+    slot = walk.slot()
+    index = walk.expression(op, at, scope, slot, count=1)
+    if value is not None:
+        walk.push(value, scope, walk.expressions[index].first)
+    else:
+        walk.push(at, scope)
+    return slot
+
+
+def comprehension(op: Op, type_name: str) -> Rule:
+    """A comprehension has a scope of its own for what its clauses bind."""
+
+    def rule(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+        inner = walk.open_scope(ScopeKind.COMPREHENSION, scope)
+        body = node.child_by_field_name("body")
+        pair = body is not None and body.type == "pair"
+        index = walk.expression(op, node, scope, dest, name=type_name, count=2 if pair else 1)
+        first = walk.expressions[index].first
+        if body is not None and pair:
+            walk.push(body.child_by_field_name("value"), inner, first + 1)
+            walk.push(body.child_by_field_name("key"), inner, first)
+        else:
+            walk.push(body, inner, first)
+        walk.push_all([c for c in node.named_children if c != body], inner)
+
+    return rule
+
+
+def as_pattern(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`manager as target` in a with statement."""
+    children = node.named_children
+    alias = node.child_by_field_name("alias")
+    if not children:
+        return
+    slot = _derived(walk, Op.ENTER, node, scope, children[0])
+    targets.bind(walk, alias, slot, scope)
+    del dest
+
+
+def except_clause(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`except Type as name`: the name is an instance of the type."""
+    children = list(node.named_children)
+    alias = node.child_by_field_name("alias")
+    value = node.child_by_field_name("value")
+    if children and children[0].type == "as_pattern":
+        pattern = children.pop(0)
+        value = pattern.named_children[0] if pattern.named_children else None
+        alias = pattern.child_by_field_name("alias")
+    rest = [child for child in children if child not in (alias, value)]
+    walk.push_all(rest, scope)
+    if alias is None or value is None:
+        walk.push(value, scope)
+        return
+    slot = _derived(walk, Op.INSTANCE, value, scope, value)
+    targets.bind(walk, alias, slot, scope)
+
+
+def outer_names(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`global` and `nonlocal` redirect where later assignments bind."""
+    home = walk.function_scope(scope)
+    for child in node.named_children:
+        name = walk.text(child)
+        target = 0
+        if node.type == "nonlocal_statement":
+            target = walk.function_scope(walk.scopes[home].parent)
+            while target > 0 and (target, name) not in walk.memory:
+                parent = walk.scopes[target].parent
+                target = walk.function_scope(parent) if parent >= 0 else 0
+        walk.memory[("outer", home, name)] = target
+        walk.push(child, scope)
+
+
+def import_(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`import a.b` binds a; `import a.b as c` binds the module a.b."""
+    home = walk.function_scope(scope)
+    for child in node.children_by_field_name("name"):
+        at, alias = _aliased(child)
+        if at is None:
+            continue
+        line, column = walk.position(at)
+        module = walk.text(at)
+        record = Import(module, "", module.split(".", 1)[0], 0, home, line, column)
+        if alias is not None:
+            record.alias = walk.text(alias)
+            record.alias_line, record.alias_column = walk.position(alias)
+        walk.imports.append(record)
+
+
+def import_from(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`from ..a import b as c, d` and `from a import *`."""
+    home = walk.function_scope(scope)
+    source = node.child_by_field_name("module_name")
+    written = walk.text(source).replace(" ", "") if source is not None else "__future__"
+    module = written.lstrip(".")
+    level = len(written) - len(module)
+    for child in node.children_by_field_name("name"):
+        at, alias = _aliased(child)
+        if at is None:
+            continue
+        line, column = walk.position(at)
+        name = walk.text(at)
+        record = Import(module, name, name, level, home, line, column, reexport=name)
+        if alias is not None:
+            record.alias = record.reexport = walk.text(alias)
+            record.alias_line, record.alias_column = walk.position(alias)
+        walk.imports.append(record)
+    if any(child.type == "wildcard_import" for child in node.named_children):
+        line, column = walk.position(source if source is not None else node)
+        walk.imports.append(Import(module, "*", "", level, home, line, column, reexport="*"))
+
+
+def _aliased(node: Node) -> tuple[Node | None, Node | None]:
+    if node.type == "aliased_import":
+        return node.child_by_field_name("name"), node.child_by_field_name("alias")
+    return node, None
+
+
+def call(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """A call; `super()` is the receiver seen as its base types."""
+    callee = node.child_by_field_name("function")
+    arguments = node.child_by_field_name("arguments")
+    if callee is not None and callee.type == "identifier" and walk.text(callee) == "super":
+        walk.expression(Op.SUPER, callee, scope, dest)
+        if arguments is not None:
+            walk.push_all(arguments.named_children, scope)
+        return
+    if arguments is not None and arguments.type == "generator_expression":
+        index = walk.expression(Op.CALL, node, scope, dest, count=2)
+        first = walk.expressions[index].first
+        walk.push(arguments, scope, first + 1)
+        walk.push(callee, scope, first, Role.CALL)
+        return
+    common.record_call(walk, node, callee, arguments, scope, dest)
+
+
+def keyword_argument(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`name=value` in a call."""
+    at = node.child_by_field_name("name")
+    if at is None:
+        return
+    index = walk.expression(Op.KEYWORD, at, scope, dest, name=walk.text(at), count=1)
+    walk.push(node.child_by_field_name("value"), scope, walk.expressions[index].first)
+
+
+def string(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
+    """A string: an annotation where a type is expected, else its text and what it interpolates."""
+    children = node.named_children
+    if walk.data[node.start_byte] in _PREFIXED:
+        walk.push_all([c for c in children if c.type == "interpolation"], scope)
+        if dest >= 0:
+            walk.expression(Op.LITERAL, node, scope, dest, name="str")
+        return
+    content = children[1] if len(children) == 3 else None  # noqa: PLR2004 - quotes around text
+    if role == Role.TYPE and content is not None:
+        if annotations.record(walk, node, walk.text(content), dest, scope):
+            return
+    if dest >= 0:
+        short = content is not None and content.end_byte - content.start_byte < 80  # noqa: PLR2004
+        if short and content is not None:
+            walk.expression(Op.STRING, node, scope, dest, name=walk.text(content))
+        else:
+            walk.expression(Op.LITERAL, node, scope, dest, name="str")
+
+
+def arithmetic(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
+    """`a | b` of types is a union; any other operator is taken to keep its left side's type."""
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    if role == Role.TYPE:
+        index = walk.expression(Op.UNION, node, scope, dest, count=2)
+        first = walk.expressions[index].first
+        walk.push(right, scope, first + 1, Role.TYPE)
+        walk.push(left, scope, first, Role.TYPE)
+    else:
+        walk.push(right, scope)
+        walk.push(left, scope, dest)
+
+
+def conditional(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`a if condition else b` is one of a and b."""
+    parts = node.named_children
+    if len(parts) != 3:  # noqa: PLR2004 - value, condition, alternative
+        walk.push_all(parts, scope)
+        return
+    index = walk.expression(Op.UNION, node, scope, dest, count=2)
+    first = walk.expressions[index].first
+    walk.push(parts[2], scope, first + 1)
+    walk.push(parts[1], scope)
+    walk.push(parts[0], scope, first)
+
+
+def generic_type(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`List[Foo]` as an annotation."""
+    children = node.named_children
+    keys = children[1].named_children if len(children) > 1 else []
+    index = walk.expression(Op.INDEX, node, scope, dest, count=1 + len(keys), role=Role.TYPE)
+    first = walk.expressions[index].first
+    for offset in range(len(keys), 0, -1):
+        walk.push(keys[offset - 1], scope, first + offset, Role.TYPE)
+    if children:
+        walk.push(children[0], scope, first, Role.TYPE)
+
+
+def mapping(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """A dictionary, as alternating keys and values."""
+    parts: list[Node | None] = []
+    for child in node.named_children:
+        if child.type == "pair":
+            parts += [child.child_by_field_name("key"), child.child_by_field_name("value")]
+        elif not child.is_extra:
+            parts += [None, child]
+    index = walk.expression(Op.MAPPING, node, scope, dest, name="dict", count=len(parts))
+    first = walk.expressions[index].first
+    for offset in range(len(parts) - 1, -1, -1):
+        walk.push(parts[offset], scope, first + offset)
+
+
+def case_pattern(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """In a pattern a bare name is bound, a dotted one is compared, a class is named."""
+    for child in reversed(node.named_children):
+        if child.type != "dotted_name":
+            walk.push(child, scope)
+        elif child.named_child_count == 1 and node.type != "class_pattern":
+            if walk.text(child) != "_":
+                targets.bind(walk, child.named_children[0], walk.slot(), scope)
+        else:
+            dotted(walk, child, NONE, scope, Role.READ)
+
+
+def dotted(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
+    """`a.b.c` as one node: members of members."""
+    parts = node.named_children
+    slot = dest
+    for part in reversed(parts[1:]):
+        index = walk.expression(
+            Op.MEMBER, part, scope, slot, name=walk.text(part), role=role, count=1
+        )
+        slot, role = walk.expressions[index].first, Role.READ
+    if parts:
+        common.name(walk, parts[0], slot, scope, role)
+
+
+def type_alias(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`type Name = ...`."""
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    at = left
+    while at is not None and at.named_children and at.type != "identifier":
+        at = at.named_children[0]
+    if at is None:
+        return
+    home = walk.function_scope(scope)
+    index = walk.define(DefinitionKind.TYPE_ALIAS, walk.text(at), at, node, home, Flag.EXPORTED)
+    slot = walk.slot()
+    walk.definitions[index].values.append(slot)
+    walk.push(right, scope, slot, Role.TYPE)
+
+
+RULES: dict[str, Rule] = {
+    "aliased_import": common.ignore,
+    "as_pattern": as_pattern,
+    "assignment": assignment,
+    "attribute": common.member("object", "attribute"),
+    "augmented_assignment": augmented,
+    "await": common.wrapped(Op.AWAIT),
+    "binary_operator": arithmetic,
+    "boolean_operator": common.composite(Op.UNION),
+    "call": call,
+    "case_pattern": case_pattern,
+    "class_definition": functions.class_,
+    "class_pattern": case_pattern,
+    "comment": common.ignore,
+    "conditional_expression": conditional,
+    "decorated_definition": functions.decorated,
+    "dictionary": mapping,
+    "dictionary_comprehension": comprehension(Op.MAPPING, "dict"),
+    "dictionary_splat": common.wrapped(Op.SPREAD),
+    "dotted_name": dotted,
+    "ellipsis": common.ignore,
+    "except_clause": except_clause,
+    "expression_list": common.composite(Op.SEQUENCE, "tuple"),
+    "false": common.literal("bool"),
+    "float": common.literal("float"),
+    "for_in_clause": loop,
+    "for_statement": loop,
+    "function_definition": functions.function,
+    "future_import_statement": import_from,
+    "generator_expression": comprehension(Op.SEQUENCE, "Generator"),
+    "generic_type": generic_type,
+    "global_statement": outer_names,
+    "identifier": common.name,
+    "import_from_statement": import_from,
+    "import_statement": import_,
+    "integer": common.literal("int"),
+    "interpolation": common.through,
+    "keyword_argument": keyword_argument,
+    "keyword_pattern": case_pattern,
+    "lambda": functions.lambda_,
+    "list": common.composite(Op.SEQUENCE, "list"),
+    "list_comprehension": comprehension(Op.SEQUENCE, "list"),
+    "list_splat": common.wrapped(Op.SPREAD),
+    "named_expression": walrus,
+    "none": common.literal("None"),
+    "nonlocal_statement": outer_names,
+    "parenthesized_expression": common.through,
+    "return_statement": functions.return_,
+    "set": common.composite(Op.SEQUENCE, "set"),
+    "set_comprehension": comprehension(Op.SEQUENCE, "set"),
+    "string": string,
+    "subscript": common.subscript("value", "subscript"),
+    "true": common.literal("bool"),
+    "tuple": common.composite(Op.SEQUENCE, "tuple"),
+    "type": common.through,
+    "type_alias_statement": type_alias,
+    "union_type": common.composite(Op.UNION),
+    "yield": functions.yield_,
+}

@@ -1,0 +1,237 @@
+"""Binding inside one file: who owns a definition, what it is called, what each name refers to.
+
+After `bind`, every definition has its owner, qualified name and descriptor, and every name, `this`
+and `super` has the binding that the file alone decides. A name left at NONE is free: a builtin, a
+name of another file of the package, a wildcard import, an inherited member - or a mistake.
+"""
+
+from parsers.facts import (
+    NONE,
+    Definition,
+    DefinitionKind,
+    Expression,
+    FileFacts,
+    Flag,
+    Op,
+    Scope,
+    ScopeKind,
+    import_binding,
+)
+from parsers.language import ClassScope, ResolutionPolicy
+
+_ANONYMOUS = (DefinitionKind.LAMBDA, DefinitionKind.OBJECT)
+_CALLABLES = (DefinitionKind.FUNCTION, DefinitionKind.METHOD, DefinitionKind.CONSTRUCTOR)
+_VARIABLES = (
+    DefinitionKind.VARIABLE,
+    DefinitionKind.CONSTANT,
+    DefinitionKind.FIELD,
+    DefinitionKind.PARAMETER,
+)
+# SCIP's descriptor suffixes; callables are written out because they carry a disambiguator.
+_SUFFIX: dict[int, str] = {
+    DefinitionKind.CLASS: "#",
+    DefinitionKind.INTERFACE: "#",
+    DefinitionKind.TRAIT: "#",
+    DefinitionKind.STRUCT: "#",
+    DefinitionKind.ENUM: "#",
+    DefinitionKind.TYPE_ALIAS: "#",
+    DefinitionKind.NAMESPACE: "/",
+    DefinitionKind.MACRO: "!",
+}
+_PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-$")
+
+Bindings = list[int]
+Table = dict[str, Bindings]
+
+
+def bind(facts: FileFacts, policy: ResolutionPolicy) -> None:
+    """Fill in owners, names and bindings, in place."""
+    _name_definitions(facts)
+    _Binder(facts, policy).run()
+
+
+def _name_definitions(facts: FileFacts) -> None:
+    """Owners precede what they own, so one pass in order is enough."""
+    definitions = facts.definitions
+    owners = scope_owners(facts)
+    taken: dict[str, int] = {}
+    for definition in definitions:
+        owner = definition.owner = owners[definition.scope]
+        if definition.kind in _ANONYMOUS or definition.flags & Flag.LOCAL:
+            definition.qualified_name = definition.name
+            continue
+        prefix = descriptor = ""
+        if owner >= 0:
+            prefix = definitions[owner].qualified_name + "."
+            descriptor = definitions[owner].descriptor
+        definition.qualified_name = prefix + definition.name
+        definition.descriptor = _descriptor(descriptor, definition, taken)
+
+
+def scope_owners(facts: FileFacts) -> list[int]:
+    """For every scope, the nearest enclosing definition that has a name, or NONE."""
+    owners: list[int] = []
+    for scope in facts.scopes:
+        index = scope.definition
+        if index >= 0 and facts.definitions[index].kind not in _ANONYMOUS:
+            owners.append(index)
+        else:
+            owners.append(owners[scope.parent] if scope.parent >= 0 else NONE)
+    return owners
+
+
+def _descriptor(prefix: str, definition: Definition, taken: dict[str, int]) -> str:
+    name = definition.name
+    if not _PLAIN_NAME.issuperset(name) or not name:
+        name = "`" + name.replace("`", "``") + "`"
+    callable_ = definition.kind in _CALLABLES or definition.kind == DefinitionKind.PROPERTY
+    base = prefix + name + ("()" if callable_ else _SUFFIX.get(definition.kind, "."))
+    count = taken.get(base, 0)
+    taken[base] = count + 1
+    if callable_:
+        return f"{prefix}{name}(+{count})." if count else base + "."
+    return f"{prefix}{name}+{count}{base[-1]}" if count else base
+
+
+class _Binder:
+    """Looks names up through the scopes of one file."""
+
+    def __init__(self, facts: FileFacts, policy: ResolutionPolicy) -> None:
+        self.facts = facts
+        self.policy = policy
+        self.scopes = facts.scopes
+        self.definitions = facts.definitions
+        self.tables = self._tables()
+        self.found: dict[tuple[int, str], tuple[int, Bindings] | None] = {}
+        self.receivers: dict[int, int] = {}
+
+    def run(self) -> None:
+        name, this, super_ = Op.NAME, Op.THIS, Op.SUPER
+        for expression in self.facts.expressions:
+            op = expression.op
+            if op == name:
+                if expression.binding == NONE:
+                    expression.binding = self.lookup(expression)
+            elif op in (this, super_):
+                expression.binding = self.receiver(expression.scope)
+
+    def _tables(self) -> list[Table]:
+        tables: list[Table] = [{} for _ in self.scopes]
+        hidden_fields = self.policy.class_scope == ClassScope.BODY
+        for index, definition in enumerate(self.definitions):
+            if definition.kind in _ANONYMOUS:
+                continue
+            if hidden_fields and definition.kind == DefinitionKind.FIELD:
+                # `self.x = ...` makes a member that no bare name reaches.
+                if not definition.flags & Flag.STATIC:
+                    continue
+            tables[definition.scope].setdefault(definition.name, []).append(index)
+        for index, record in enumerate(self.facts.imports):
+            if record.alias:
+                tables[record.scope].setdefault(record.alias, []).append(import_binding(index))
+        return tables
+
+    def lookup(self, expression: Expression) -> int:
+        """The binding of a name, or NONE."""
+        key = (expression.scope, expression.name)
+        if key in self.found:
+            hit = self.found[key]
+        else:
+            hit = self.found[key] = self._search(*key)
+        if hit is None:
+            return NONE
+        scope, bindings = hit
+        if len(bindings) == 1:
+            return bindings[0]
+        return self._choose(scope, bindings, expression)
+
+    def _search(self, start: int, name: str) -> tuple[int, Bindings] | None:
+        scope = start
+        while scope >= 0:
+            bindings = self.tables[scope].get(name)
+            entry = self.scopes[scope]
+            if bindings:
+                if entry.kind != ScopeKind.CLASS or self._class_visible(scope, start):
+                    return scope, bindings
+                visible = [b for b in bindings if self._is_type_parameter(b)]
+                if visible:
+                    return scope, visible
+            scope = entry.parent
+        return None
+
+    def _class_visible(self, scope: int, start: int) -> bool:
+        match self.policy.class_scope:
+            case ClassScope.NESTED:
+                return True
+            case ClassScope.BODY:
+                return scope == start
+            case ClassScope.HIDDEN:
+                return False
+
+    def _is_type_parameter(self, binding: int) -> bool:
+        return binding >= 0 and self.definitions[binding].kind == DefinitionKind.TYPE_PARAMETER
+
+    def _choose(self, scope: int, bindings: Bindings, use: Expression) -> int:
+        """The binding in force at `use`.
+
+        In the statements of the binding scope itself, the last one before the use. From an inner
+        function, which runs later, the last one of all; a function, class or import is preferred to
+        a variable, which is most often its fallback (`except ImportError: name = None`).
+        """
+        if self.policy.last_binding_wins and self._function_scope(use.scope) == scope:
+            before = [b for b in bindings if self._precedes(b, use)]
+            if before:
+                return max(before, key=self._position)
+            return min(bindings, key=self._position)
+        solid = [b for b in bindings if not self._is_variable(b)]
+        ordered = solid or bindings
+        if not self.policy.last_binding_wins:
+            return ordered[0]
+        return max(ordered, key=self._position)
+
+    def _function_scope(self, scope: int) -> int:
+        while self.scopes[scope].kind in (ScopeKind.BLOCK, ScopeKind.COMPREHENSION):
+            scope = self.scopes[scope].parent
+        return scope
+
+    def _is_variable(self, binding: int) -> bool:
+        return binding >= 0 and self.definitions[binding].kind in _VARIABLES
+
+    def _position(self, binding: int) -> tuple[int, int]:
+        if binding >= 0:
+            definition = self.definitions[binding]
+            return definition.line, definition.column
+        record = self.facts.imports[import_binding(binding)]
+        return record.line, record.column
+
+    def _precedes(self, binding: int, use: Expression) -> bool:
+        """A variable is bound only after its statement's value has been read."""
+        line, column = self._position(binding)
+        if self._is_variable(binding):
+            return line < use.line
+        return (line, column) <= (use.line, use.column)
+
+    def receiver(self, scope: int) -> int:
+        """The class, object or constructor function whose instance `this` is in `scope`."""
+        if scope in self.receivers:
+            return self.receivers[scope]
+        found = NONE
+        inner = scope
+        while inner >= 0:
+            entry: Scope = self.scopes[inner]
+            if entry.kind == ScopeKind.CLASS:
+                found = entry.definition
+                break
+            if entry.kind == ScopeKind.FUNCTION and entry.definition >= 0:
+                if self.definitions[entry.definition].kind == DefinitionKind.FUNCTION:
+                    found = self._owner_of_function(entry)
+                    break
+            inner = entry.parent
+        self.receivers[scope] = found
+        return found
+
+    def _owner_of_function(self, entry: Scope) -> int:
+        """A plain function has a receiver of its own: in Python it has none, so look further."""
+        if self.policy.class_scope == ClassScope.BODY and entry.parent >= 0:
+            return self.receiver(entry.parent)
+        return entry.definition
