@@ -1,12 +1,13 @@
 """What can stop the embedded stack from starting, as sentences for a person."""
 
-from typing import ClassVar
+from graph.errors import CodeloomError
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(CodeloomError):
     """The embedded stack cannot do what was asked."""
 
-    code: ClassVar[str] = "embedded_error"
+    code = "embedded_error"
+    kind = "unavailable"
 
 
 class BinaryNotFound(EmbeddedError):

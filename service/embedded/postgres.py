@@ -123,7 +123,7 @@ class PostgresServer:
             ready_seconds=120,
             # "Fast": open transactions are rolled back, the files are left clean.
             stop_signal=signal.SIGINT,
-            stop_seconds=3,
+            stop_seconds=4,
             identity=self._identity,
         )
 
@@ -148,7 +148,7 @@ class PostgresServer:
             "unix_socket_permissions": "0700",
             "port": str(self._port),
             "listen_addresses": "127.0.0.1" if self._tcp else "",
-            "max_connections": "120",
+            "max_connections": "200",
             "shared_buffers": "128MB",
             "max_wal_size": "2GB",
             # Nothing replicates from it, so the log need not carry what only replicas read.

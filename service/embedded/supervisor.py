@@ -58,9 +58,12 @@ class Supervisor:
         end of the context.
         """
         started = [await self._start(spec) for spec in specs]
-        async with asyncio.TaskGroup() as group:
-            for child in started:
-                group.create_task(child.until_ready())
+        waits = [asyncio.create_task(child.until_ready()) for child in started]
+        try:
+            await asyncio.gather(*waits)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def stop(self, names: Iterable[str]) -> None:
         """Those of the named children that run are stopped afterwards, together."""

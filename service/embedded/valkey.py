@@ -1,11 +1,9 @@
 """The embedded Valkey: its data directory, its command line, its readiness."""
 
+import asyncio
 import signal
 from pathlib import Path
 from urllib.parse import quote
-
-import redis.asyncio
-from redis.exceptions import RedisError
 
 from service.embedded import binaries
 from service.embedded.process import ProcessSpec
@@ -58,12 +56,16 @@ class ValkeyServer:
         return [word for name, value in options.items() for word in (f"--{name}", value)]
 
     async def _answers(self) -> bool:
-        if not self._socket.exists():
+        """Whether it serves: while it still reads its file, it answers a ping with an error."""
+        try:
+            reader, writer = await asyncio.open_unix_connection(self._socket)
+        except (FileNotFoundError, ConnectionRefusedError):
+            # Not yet listening.
             return False
-        async with redis.asyncio.Redis.from_url(self.url()) as client:
-            try:
-                await client.execute_command("PING")  # type: ignore[no-untyped-call]  # its own types end here
-            except RedisError:
-                # Not yet listening, or still reading its file.
-                return False
-        return True
+        try:
+            writer.write(b"PING\r\n")
+            return await reader.readline() == b"+PONG\r\n"
+        except ConnectionError:
+            return False
+        finally:
+            writer.close()

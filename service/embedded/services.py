@@ -1,0 +1,164 @@
+"""Our own processes as the stack runs them: the API, the dispatcher, the worker and beat.
+
+Each reads its configuration from the environment only, exactly as in production.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from graph.settings import Settings
+from service.embedded.process import ProcessSpec, ReadyCheck
+from workers import facade
+
+# Set by the worker when it has begun to take messages. A key that the broker keeps would still
+# be there at the next start, so the stack deletes this one before it starts the worker.
+WORKER_READY_KEY = "codeloom:worker:ready"
+WORKER_QUEUES = ("git", "parse", "maintenance")
+_SETTLED_SECONDS = 0.5
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of a child: ours, and every setting that was given a value."""
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        **{name.upper(): str(value) for name, value in given.items() if value is not None},
+    }
+
+
+def address(settings: Settings) -> str:
+    """Where the API answers."""
+    return f"http://{settings.codeloom_host}:{settings.codeloom_port}"
+
+
+def api(settings: Settings) -> ProcessSpec:
+    """The HTTP API; ready when it says so itself."""
+    return ProcessSpec(
+        name="api",
+        argv=[
+            *_python("uvicorn"),
+            "service.app:app",
+            f"--host={settings.codeloom_host}",
+            f"--port={settings.codeloom_port}",
+            "--no-access-log",
+            "--log-level=warning",
+            # Streams of events never end by themselves.
+            "--timeout-graceful-shutdown=1",
+        ],
+        environment=environment(settings),
+        ready=_answers(f"{address(settings)}/readyz"),
+        stop_seconds=2.5,
+    )
+
+
+def dispatcher(settings: Settings) -> ProcessSpec:
+    """The process that hands queued jobs to the worker; ready when its heartbeat is in the row."""
+    settled = _settled()
+
+    async def ready() -> bool:
+        return await settled() and await asyncio.to_thread(facade.dispatcher_ready, settings)
+
+    return ProcessSpec(
+        name="dispatcher",
+        argv=_python("workers.dispatcher"),
+        environment=environment(settings),
+        ready=ready,
+        stop_seconds=2.5,
+    )
+
+
+def worker(settings: Settings) -> ProcessSpec:
+    """The Celery worker; a job it runs at the stop is given back by its lease and run again."""
+    return ProcessSpec(
+        name="worker",
+        argv=[
+            *_celery("worker"),
+            f"--queues={','.join(WORKER_QUEUES)}",
+            f"--concurrency={settings.worker_concurrency}",
+            "--hostname=codeloom@%h",
+            # One worker has nobody to gossip with.
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=warning",
+        ],
+        environment=environment(settings),
+        ready=_holds(str(settings.redis_url), WORKER_READY_KEY),
+        stop_signal=signal.SIGTERM,
+        # Cold: without a supervisor there will be no broker either to finish a job with.
+        orphan_signal=signal.SIGQUIT,
+        stop_seconds=4,
+    )
+
+
+def beat(settings: Settings, folder: Path) -> ProcessSpec:
+    """The process that fires periodic work; it has nothing to be ready for but to live."""
+    return ProcessSpec(
+        name="beat",
+        argv=[
+            *_celery("beat"),
+            f"--schedule={folder / 'beat-schedule'}",
+            "--pidfile=",
+            "--loglevel=warning",
+        ],
+        environment=environment(settings),
+        ready=_settled(),
+        stop_seconds=2.5,
+    )
+
+
+async def forget_worker(settings: Settings) -> None:
+    """No earlier worker is taken for the one about to start."""
+    async with redis.asyncio.Redis.from_url(str(settings.redis_url)) as client:
+        await client.delete(WORKER_READY_KEY)
+
+
+def _python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]
+
+
+def _celery(command: str) -> list[str]:
+    return [*_python("celery"), "--app=workers.celery_app", "--quiet", command]
+
+
+def _settled() -> ReadyCheck:
+    """Ready once the process has lived for a moment: one that cannot start ends before that."""
+    started = time.monotonic()
+
+    async def ready() -> bool:
+        return time.monotonic() - started > _SETTLED_SECONDS
+
+    return ready
+
+
+def _answers(url: str) -> ReadyCheck:
+    async def ready() -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+                answer = await client.get(url)
+        except httpx.TransportError:
+            # Nothing listens yet.
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    return ready
+
+
+def _holds(redis_url: str, key: str) -> ReadyCheck:
+    async def ready() -> bool:
+        try:
+            async with redis.asyncio.Redis.from_url(redis_url) as client:
+                return bool(await client.exists(key))
+        except RedisError:
+            # A broker of one's own may come up later than we do.
+            return False
+
+    return ready
