@@ -70,10 +70,8 @@ def test_a_child_that_does_not_get_ready_in_time_is_a_failure_and_is_stopped(
     async def run() -> dict[str, int]:
         async with Supervisor(tmp_path) as supervisor:
             child = specification("slow", "import time; time.sleep(600)", ready=never)
-            try:
+            with pytest.raises(ProcessFailed, match=r"was not ready within 0\.5 s"):
                 await supervisor.start(child)
-            except ProcessFailed as failure:
-                assert "was not ready within 0.5 s" in failure.message
             return supervisor.pids()
 
     pids = asyncio.run(run())
