@@ -154,7 +154,9 @@ async def _until_stopped(settings: Settings, on_ready: OnReady | None, say: Say)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop)
+        # Whoever started us with a signal ignored (`nohup`) wants it ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop)
     try:
         return await work
     except asyncio.CancelledError:
