@@ -118,6 +118,8 @@ def _read_refs(output: bytes) -> dict[str, str]:
 
 def _choose(refs: dict[str, str], wanted: str | None, *, what: str) -> Target:
     if wanted is None or wanted == "HEAD":
+        if not refs:  # also what a page that is no list of refs looks like to git
+            raise RepositoryEmpty(f"{what} is empty, or it is not a Git repository.")
         if "HEAD" not in refs:
             raise RepositoryEmpty(f"{what} has no commit on its default branch.")
         return Target(commit=refs["HEAD"], ref=refs.get("ref:HEAD", "HEAD"))
@@ -126,7 +128,7 @@ def _choose(refs: dict[str, str], wanted: str | None, *, what: str) -> Target:
         if commit is not None:
             return Target(commit=commit, ref=name)
     if not refs:
-        raise RepositoryEmpty(f"{what} has no commit.")
+        raise RepositoryEmpty(f"{what} is empty, or it is not a Git repository.")
     raise _unknown(wanted, what, abbreviation_hint=True)
 
 
