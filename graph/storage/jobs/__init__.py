@@ -1,0 +1,1 @@
+"""Jobs: the queue, which is a table."""

@@ -1,0 +1,99 @@
+"""The table of jobs: the queue itself.
+
+Its statements are in `asking` (requesting, reading, cancelling), `dispatching` (choosing over all
+tenants, taking back) and `holding` (what the holder of a job may do).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from graph.storage.schema import metadata, moment, tenant_column
+
+jobs = Table(
+    "jobs",
+    metadata,
+    tenant_column(),
+    Column("job_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("repository", Integer),
+    # What was asked for: a ref, a commit or both; neither means the default ref.
+    Column("ref", Text),
+    Column("commit_sha", Text),
+    Column("force", Boolean, nullable=False, server_default="false"),
+    Column("parameters", JSONB, nullable=False, server_default="{}"),
+    # Two jobs of one flight never run at once: `ref:<name>` or `commit:<sha>`.
+    Column("flight", Text),
+    # Higher first, inside the tenant.
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    Column("idempotency_key", Text),
+    Column("request_fingerprint", LargeBinary, nullable=False),
+    Column("created_by", Uuid),
+    Column("trace_parent", Text),
+    Column("state", Text, nullable=False, server_default="queued"),
+    moment("run_at", default_now=True),
+    # Starts that counted, how many may, and how often a worker died with it.
+    Column("attempt", SmallInteger, nullable=False, server_default="0"),
+    Column("max_attempts", SmallInteger, nullable=False, server_default="4"),
+    Column("resets", SmallInteger, nullable=False, server_default="0"),
+    # The fencing number: one higher with each dispatch. Who holds an older one holds nothing.
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("celery_task_id", Text),
+    Column("lease_owner", Text),
+    moment("lease_until"),
+    # Of the ref, taken when the attempt began to look at it.
+    Column("generation", BigInteger),
+    Column("stage", Text),
+    Column("percent", SmallInteger, nullable=False, server_default="0"),
+    Column("files_done", Integer, nullable=False, server_default="0"),
+    Column("files_total", Integer, nullable=False, server_default="0"),
+    Column("nodes", BigInteger, nullable=False, server_default="0"),
+    Column("edges", BigInteger, nullable=False, server_default="0"),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("report", JSONB),
+    Column("snapshot_id", Uuid),
+    Column("superseded_by", Uuid),
+    moment("created_at", default_now=True),
+    moment("dispatched_at"),
+    moment("started_at"),
+    moment("finished_at"),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"]),
+    ForeignKeyConstraint(
+        ["tenant_id", "repository"], ["repositories.tenant_id", "repositories.number"]
+    ),
+)
+
+_QUEUED = text("state = 'queued'")
+_LIVE = text("state in ('dispatched', 'running')")
+
+Index("jobs_queue", jobs.c.tenant_id, jobs.c.run_at, jobs.c.job_id, postgresql_where=_QUEUED)
+# The hard guard behind single flight. It is also how live jobs are found and counted.
+Index(
+    "jobs_live_flight",
+    jobs.c.tenant_id,
+    jobs.c.repository,
+    jobs.c.flight,
+    unique=True,
+    postgresql_where=_LIVE,
+)
+Index(
+    "jobs_idempotency_key",
+    jobs.c.tenant_id,
+    jobs.c.idempotency_key,
+    unique=True,
+    postgresql_where=jobs.c.idempotency_key.is_not(None),
+)
+Index("jobs_repository", jobs.c.tenant_id, jobs.c.repository, jobs.c.job_id)
