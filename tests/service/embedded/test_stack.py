@@ -1,0 +1,164 @@
+"""The whole stack on its real parts: started, asked, refused, stopped and killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from graph.settings import Settings
+from service.embedded import stack
+from service.embedded.errors import AddressTaken
+from service.embedded.state import RunningServer, StateDirectory
+from tests.service.embedded.conftest import Holder, eventually
+
+ROOT = Path(__file__).parents[3]
+RUNNER = Path(__file__).parent / "runner.py"
+STOP_SECONDS = 10
+ALL = {"postgres", "valkey", "api", "dispatcher", "worker", "beat"}
+
+Run = Callable[..., Holder]
+
+
+def spawn(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(RUNNER), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "CODELOOM_HOME": str(home),
+            "CODELOOM_PORT": "0",
+            **environment,
+        },
+    )
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Start a stack and wait until it is ready; killed at the end if it still runs."""
+    started: list[Holder] = []
+
+    def begin(home: Path, *arguments: str, **environment: str) -> Holder:
+        process = spawn(home, *arguments, **environment)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise AssertionError(process.communicate()[1])
+        said = json.loads(line)
+        holder = Holder(process, said["children"], said["database_url"], said["redis_url"])
+        started.append(holder)
+        return holder
+
+    yield begin
+    for holder in started:
+        holder.process.kill()
+        holder.process.communicate()
+        assert eventually(lambda holder=holder: holder.session_members() == [], 10)
+
+
+def found(home: Path) -> RunningServer:
+    server = StateDirectory(home).running()
+    assert server is not None
+    return server
+
+
+def test_everything_is_ready_serves_refuses_a_second_and_stops_in_order(
+    place: Path, run: Run
+) -> None:
+    home = place / "home"
+    holder = run(home)
+    assert set(holder.children) == ALL
+    server = found(home)
+    assert server.pid == holder.process.pid
+    assert httpx.get(f"{server.address}/readyz", trust_env=False).status_code == 200
+    with psycopg.connect(server.database_url) as connection:
+        query = "select count(*) from pg_tables where tablename = 'jobs'"
+        assert connection.execute(query).fetchone() == (1,)
+
+    second = spawn(home)
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert f"process {holder.process.pid}" in said
+    assert str(server.address) in said
+
+    begun = time.monotonic()
+    assert holder.stop() == 0
+    assert time.monotonic() - begun < STOP_SECONDS
+    assert holder.session_members() == []
+    assert StateDirectory(home).running() is None
+    assert not (home / "server.json").exists()
+
+
+def test_a_killed_supervisor_leaves_no_process_of_any_kind(place: Path, run: Run) -> None:
+    holder = run(place / "home")
+    assert len(holder.session_members()) > len(ALL)
+    os.kill(holder.process.pid, signal.SIGKILL)
+    assert eventually(lambda: holder.session_members() == [], 3)
+
+
+def test_a_command_that_is_done_ends_the_stack_with_its_answer(place: Path, run: Run) -> None:
+    holder = run(place / "home", "7")
+    assert holder.process.wait(STOP_SECONDS) == 7
+    assert holder.session_members() == []
+
+
+def test_a_process_that_dies_stops_the_stack_and_is_named(place: Path, run: Run) -> None:
+    holder = run(place / "home")
+    os.kill(holder.children["api"], signal.SIGKILL)
+    _, said = holder.process.communicate(timeout=STOP_SECONDS)
+    assert holder.process.returncode == 1
+    assert "api ended unexpectedly with signal SIGKILL" in said
+    assert holder.session_members() == []
+
+
+def test_parts_with_an_address_are_used_and_not_started(
+    place: Path, run: Run, empty_database_url: str, redis_url: str
+) -> None:
+    home = place / "home"
+    holder = run(home, DATABASE_URL=empty_database_url, REDIS_URL=redis_url)
+    assert set(holder.children) == ALL - {"postgres", "valkey"}
+    assert holder.database_url == empty_database_url
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.exists("codeloom:worker:ready")
+    assert holder.stop() == 0
+    assert not (home / "postgres").exists()
+    assert not (home / "valkey").exists()
+
+
+def test_a_taken_port_is_reported_before_anything_starts(place: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = Settings(codeloom_home=place / "home", codeloom_port=port)
+        with pytest.raises(AddressTaken, match=rf":{port}: .*CODELOOM_PORT"):
+            stack.up(settings)
+    assert not (place / "home").exists()
+
+
+def test_a_command_opens_the_stores_for_its_own_time(place: Path) -> None:
+    settings = Settings(codeloom_home=place / "home")
+    said: list[str] = []
+    with stack.opened(settings, say=said.append) as opened:
+        with psycopg.connect(str(opened.database_url)) as connection:
+            query = "select count(*) from pg_tables where tablename = 'jobs'"
+            assert connection.execute(query).fetchone() == (1,)
+        # A second command, in another process, would find these stores and use them.
+        with stack.opened(settings) as again:
+            assert again.database_url == opened.database_url
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(str(opened.database_url))
+    assert stack.running(settings) is None
