@@ -1,0 +1,32 @@
+"""The queues, as data. Each has workers of its own, so that one kind of work cannot starve another.
+
+A task names its queue here; one that is not in the table cannot be sent, because Celery refuses
+queues that it was not told of.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One row: a name, and what waits there."""
+
+    name: str
+    meaning: str
+
+
+GIT = Queue("git", "Asking remotes what they have: mostly waiting.")
+PARSE = Queue("parse", "Ingestions: fetching, parsing, resolving, loading.")
+EMBED = Queue("embed", "Work for a graphics processor; its workers run one task at a time.")
+MAINTENANCE = Queue("maintenance", "Sweeps and other housekeeping, never urgent.")
+
+QUEUES = (GIT, PARSE, EMBED, MAINTENANCE)
+
+INGEST_TASK = "workers.tasks.parse_and_index_repository"
+SWEEP_TASK = "workers.tasks.sweep_scratch"
+
+# Which queue a task waits in.
+ROUTES: dict[str, Queue] = {
+    INGEST_TASK: PARSE,
+    SWEEP_TASK: MAINTENANCE,
+}
