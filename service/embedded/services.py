@@ -23,6 +23,8 @@ from workers import facade
 WORKER_READY_KEY = "codeloom:worker:ready"
 WORKER_QUEUES = ("git", "parse", "maintenance")
 _SETTLED_SECONDS = 0.5
+# "Every address" is one to listen on, not one to call.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -36,8 +38,10 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def address(settings: Settings) -> str:
-    """Where the API answers."""
-    return f"http://{settings.codeloom_host}:{settings.codeloom_port}"
+    """Where the API answers a client on this machine."""
+    host = _LOOPBACK.get(settings.codeloom_host, settings.codeloom_host)
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"http://{bracketed}:{settings.codeloom_port}"
 
 
 def api(settings: Settings) -> ProcessSpec:

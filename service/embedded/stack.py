@@ -238,7 +238,8 @@ def _with_port(settings: Settings) -> Settings:
     Raises AddressTaken otherwise. The port may still be lost before the API binds it, which then
     says so in its log; this check gives the common case its clear message.
     """
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in settings.codeloom_host else socket.AF_INET
+    with socket.socket(family) as probe:
         # As the API does: a port that only lingers after a stop counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -246,7 +247,7 @@ def _with_port(settings: Settings) -> Settings:
         except OSError as error:
             raise AddressTaken(
                 f"The API cannot listen on {settings.codeloom_host}:{settings.codeloom_port}: "
-                f"{os.strerror(error.errno or 0)}. Stop what listens there, or choose another "
+                f"{error.strerror}. Stop what listens there, or choose another "
                 "port with CODELOOM_PORT (0 takes any free one).",
             ) from error
         return settings.model_copy(update={"codeloom_port": probe.getsockname()[1]})

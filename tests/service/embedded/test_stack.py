@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from graph.settings import Settings
-from service.embedded import stack
+from service.embedded import services, stack
 from service.embedded.errors import AddressTaken
 from service.embedded.state import RunningServer, StateDirectory
 from tests.service.embedded.conftest import Holder, eventually
@@ -147,6 +147,19 @@ def test_a_taken_port_is_reported_before_anything_starts(place: Path) -> None:
         with pytest.raises(AddressTaken, match=rf":{port}: .*CODELOOM_PORT"):
             stack.up(settings)
     assert not (place / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("localhost", "http://localhost:80"),
+    ],
+)
+def test_the_address_is_one_that_a_client_can_call(host: str, address: str) -> None:
+    assert services.address(Settings(codeloom_host=host, codeloom_port=80)) == address
 
 
 def test_a_command_opens_the_stores_for_its_own_time(place: Path) -> None:
