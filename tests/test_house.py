@@ -7,9 +7,13 @@ import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from enum import IntEnum
 from pathlib import Path
 
 import pytest
+
+from graph.model.edges import EDGE_KINDS, RULES, Certainty, EdgeKind, Rule
+from graph.model.nodes import NODE_KINDS, NodeKind
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("service", "workers", "graph", "parsers")
@@ -26,6 +30,17 @@ AVOIDED = {
     "qualified name": {"full_name", "fqn"},
     "publish": {"activate_snapshot", "swap_snapshot"},
     "moniker": {"global_id"},
+}
+# What stored rows mean. A line may be added; none may be changed or removed.
+STORED_CODES: dict[type[IntEnum], str] = {
+    NodeKind: "file module namespace package class interface trait struct enum enum_member"
+    " function method constructor property field variable constant parameter type_alias macro"
+    " external_symbol external_package",
+    EdgeKind: "contains defines imports calls instantiates references reads writes extends"
+    " implements overrides decorates type_of depends_on",
+    Certainty: "exact inferred ambiguous",
+    Rule: "lexical import wildcard package module_member receiver declared_type inferred_type"
+    " super inherited builtin structure flow",
 }
 # Written in halves, so that this file does not hold what it looks for.
 REGISTRIES = (
@@ -202,6 +217,21 @@ def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
         if any(host in text for host in REGISTRIES) or MACHINE_PATH.search(text):
             found.append(str(path.relative_to(ROOT)))
     assert found == []
+
+
+@pytest.mark.parametrize("codes", STORED_CODES, ids=lambda codes: codes.__name__)
+def test_stored_codes_never_change_their_meaning(codes: type[IntEnum]) -> None:
+    recorded = {name: code for code, name in enumerate(STORED_CODES[codes].split(), 1)}
+    assert {member.name.lower(): member.value for member in codes} == recorded
+
+
+def test_every_stored_kind_and_rule_has_its_sentence() -> None:
+    assert [row.kind for row in NODE_KINDS] == list(NodeKind)
+    assert [row.kind for row in EDGE_KINDS] == list(EdgeKind)
+    assert [row.rule for row in RULES] == list(Rule)
+    meanings = [row.meaning for row in (*NODE_KINDS, *EDGE_KINDS, *RULES)]
+    assert [meaning for meaning in meanings if not meaning.endswith(".")] == []
+    assert len(set(meanings)) == len(meanings)
 
 
 @pytest.mark.parametrize(
