@@ -30,3 +30,6 @@ ROUTES: dict[str, Queue] = {
     INGEST_TASK: PARSE,
     SWEEP_TASK: MAINTENANCE,
 }
+
+# Which task runs a job of a kind.
+JOB_TASKS: dict[str, str] = {"ingest": INGEST_TASK}

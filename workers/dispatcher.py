@@ -1,0 +1,133 @@
+"""The dispatcher and the reaper: `python -m workers.dispatcher`, a process of its own.
+
+It moves jobs from `queued` to `dispatched`, commits, and only then tells Celery; and it takes jobs
+back from workers that have gone silent. It depends on no message: a lost Redis makes it wait, not
+forget. Two may run; one leads, by a lock that ends with its session.
+"""
+
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError
+
+from graph import telemetry
+from graph.errors import StorageError
+from graph.settings import Settings, get_settings
+from graph.storage import jobs
+from graph.storage.locks import SessionLock
+from graph.storage.session import system_session
+from graph.storage.signals import Listener
+from workers.queues import JOB_TASKS
+
+LEADER_LOCK = "dispatcher"
+# How soon another takes over when the leader dies, and how soon work goes on after a restart of
+# the database.
+_RETRY_SECONDS = 1.0
+# Expired leases are rare: looking for them at each pass would be most of its cost.
+_REAP_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+Publish = Callable[[jobs.Dispatched], None]
+
+
+def publish(job: jobs.Dispatched) -> None:
+    """Tell the workers. The message holds ids and nothing else.
+
+    Raises what the transport raises when Redis does not answer.
+    """
+    from workers.celery_app import app  # noqa: PLC0415  needs a broker, which tests of passes do not
+
+    ids = {"tenant_id": str(job.tenant_id), "job_id": str(job.id), "epoch": job.epoch}
+    app.send_task(
+        JOB_TASKS[job.kind],
+        kwargs=ids,
+        task_id=f"{job.id}.{job.epoch}",
+        argsrepr="()",
+        kwargsrepr=repr(ids),
+        retry=False,
+        ignore_result=True,
+    )
+
+
+class Dispatcher:
+    """Leads while it holds the lock. Everything it knows can be lost: the rows say it again."""
+
+    def __init__(self, settings: Settings, publish: Publish = publish) -> None:
+        self._settings = settings
+        self._publish = publish
+        # Dispatched, but Redis was not there to be told. Tried again at each pass: waiting until
+        # the reaper takes them back would cost minutes for a restart of seconds.
+        self._untold: deque[tuple[float, jobs.Dispatched]] = deque()
+        self._next_reap = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Lead whenever nobody else does, until told to stop. Survives a restart of the database."""
+        while not stop.is_set():
+            try:
+                with SessionLock(self._settings, LEADER_LOCK, role="dispatcher") as lock:
+                    if lock.acquire():
+                        self._lead(lock, stop)
+            except StorageError as error:
+                _log.warning("dispatcher.storage_unavailable", error=error.code)
+            stop.wait(_RETRY_SECONDS)
+
+    def _lead(self, lock: SessionLock, stop: threading.Event) -> None:
+        _log.info("dispatcher.leads")
+        with Listener(self._settings) as listener:
+            while not stop.is_set() and lock.held():
+                self.run_once()
+                listener.wait(self._settings.dispatch_poll_seconds)
+        _log.info("dispatcher.leaves")
+
+    def run_once(self) -> int:
+        """One pass: take back, choose, commit, tell. Returns how many jobs were chosen."""
+        now = time.monotonic()
+        if now >= self._next_reap:
+            self._next_reap = now + _REAP_SECONDS
+            self._reap()
+        with system_session("dispatch", settings=self._settings) as conn:
+            chosen = jobs.pick(conn, self._settings.dispatch_slots)
+        # The transaction has ended: a worker that is told now finds the row as it is told.
+        until = now + self._settings.dispatch_lease_seconds
+        self._untold.extend((until, job) for job in chosen)
+        self._tell()
+        return len(chosen)
+
+    def _reap(self) -> None:
+        with system_session("dispatch", settings=self._settings) as conn:
+            taken_back = jobs.reap(conn)
+        for job in taken_back:
+            _log.warning("job.taken_back", job_id=str(job.id), state=job.state)
+
+    def _tell(self) -> None:
+        while self._untold:
+            until, job = self._untold[0]
+            # After its lease the reaper takes it back: that message would be of the past.
+            if time.monotonic() < until:
+                try:
+                    self._publish(job)
+                except (KombuError, CeleryError, OSError) as error:
+                    _log.warning("dispatcher.broker_unavailable", error=type(error).__name__)
+                    return
+                _log.info("job.dispatched", job_id=str(job.id), epoch=job.epoch)
+            self._untold.popleft()
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = get_settings()
+    telemetry.configure("dispatcher", level=settings.log_level, form=settings.log_format)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    Dispatcher(settings).run(stop)
+
+
+if __name__ == "__main__":
+    main()

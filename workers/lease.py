@@ -1,0 +1,170 @@
+"""Holds a job while it runs.
+
+Three things make a job ours: the row says `running` under our epoch, the lease in it has not run
+out, and our database session holds the lock on the job's id. A thread keeps all three, writes the
+progress on the way, and notices when one is gone or the job was cancelled; whoever works asks
+`check` between items. The lock is what the lease cannot give: a frozen worker that goes on after
+its lease ran out would otherwise work beside its successor until its next look at the row.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import structlog
+
+from graph.errors import CodeloomError, JobCancelled, LeaseLost, StorageError
+from graph.model.ids import JobId, TenantId
+from graph.settings import Settings
+from graph.storage import jobs
+from graph.storage.locks import SessionLock
+from graph.storage.session import tenant_session
+from workers.progress import Position, Progress, ProgressStream
+
+_TICK_SECONDS = 0.5
+# A job whose former worker is frozen but still connected is looked at again after this.
+_BUSY_SECONDS = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Lease:
+    """The right to run one job. `hold` makes one; it ends with the block."""
+
+    def __init__(self, settings: Settings, job: jobs.ClaimedJob, lock: SessionLock) -> None:
+        self.job = job
+        self.progress = Progress()
+        self._settings = settings
+        self._lock = lock
+        self._stream = ProgressStream(settings.redis_url, job.tenant_id, job.id)
+        self._over = threading.Event()
+        self._lost: type[LeaseLost | JobCancelled] | None = None
+        self._kept_at = time.monotonic()
+        self._thread = threading.Thread(target=self._keep, daemon=True, name="lease")
+
+    def should_stop(self) -> bool:
+        """Whether the work is no longer wanted. Cheap, and safe from any thread."""
+        return self._lost is not None
+
+    def check(self) -> None:
+        """Raise LeaseLost or JobCancelled if the work is no longer wanted."""
+        if self._lost is not None:
+            raise self._lost
+
+    def start(self) -> None:
+        """Keep the lease from now on."""
+        self._thread.start()
+
+    def end(self, event: dict[str, object]) -> None:
+        """Stop keeping it, and tell those who watch how it ended."""
+        self._over.set()
+        self._thread.join()
+        self._stream.append(event)
+        self._stream.close()
+
+    def _keep(self) -> None:
+        beat_at = time.monotonic() + self._settings.heartbeat_seconds
+        while self._lost is None and not self._over.wait(_TICK_SECONDS):
+            news = self.progress.news()
+            if news is None and time.monotonic() < beat_at:
+                continue
+            try:
+                self._judge(self._write(news))
+                beat_at = time.monotonic() + self._settings.heartbeat_seconds
+            except StorageError as error:
+                self._endure(error)
+            if news is not None:
+                self._stream.append({"stage": news.stage, "percent": news.percent, **asdict(news)})
+
+    def _write(self, news: Position | None) -> jobs.Hold:
+        job, settings = self.job, self._settings
+        self._keep_lock()
+        with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
+            if news is None:
+                return jobs.beat(conn, job.id, job.epoch, lease_seconds=settings.lease_seconds)
+            return jobs.progress(
+                conn,
+                job.id,
+                job.epoch,
+                stage=news.stage,
+                done=news.done,
+                total=news.total,
+                percent=news.percent,
+                counts=news.counts,
+                lease_seconds=settings.lease_seconds,
+            )
+
+    def _keep_lock(self) -> None:
+        """Take the lock anew if its session ended, as when the database restarts."""
+        try:
+            if self._lock.held():
+                return
+        except StorageError:
+            _log.warning("lease.session_ended")
+        self._lock.close()
+        self._lock = SessionLock(self._settings, lock_name(self.job.id))
+        if not self._lock.acquire():
+            self._lost = LeaseLost
+
+    def _judge(self, answer: jobs.Hold) -> None:
+        match answer:
+            case "held":
+                self._kept_at = time.monotonic()
+            case "lost":
+                self._lost = LeaseLost
+            case "cancelled":
+                self._lost = JobCancelled
+
+    def _endure(self, error: CodeloomError) -> None:
+        """Without a database nobody can take the job either, until the lease has run out."""
+        _log.warning("lease.not_extended", error=error.code)
+        if time.monotonic() - self._kept_at > self._settings.lease_seconds:
+            self._lost = LeaseLost
+
+
+@contextmanager
+def hold(
+    settings: Settings, tenant_id: TenantId, job_id: JobId, epoch: int, owner: str
+) -> Iterator[Lease | None]:
+    """Claim the job and keep it for the block; None if it is not ours to run.
+
+    That is no error: the message came twice, or late, or the job has been cancelled since.
+    """
+    with tenant_session(tenant_id, role="worker", settings=settings) as conn:
+        job = jobs.claim(conn, job_id, epoch, owner=owner, lease_seconds=settings.lease_seconds)
+    if job is None:
+        yield None
+        return
+    lock = SessionLock(settings, lock_name(job_id))
+    lease = Lease(settings, job, lock)
+    try:
+        if not lock.acquire():
+            _give_back(settings, job)
+            yield None
+            return
+        lease.start()
+        yield lease
+    finally:
+        lease.release()
+
+
+def _give_back(settings: Settings, job: jobs.ClaimedJob) -> None:
+    """The worker that had the job before is silent, but its session lives: it may go on."""
+    _log.warning("lease.former_holder_lives")
+    with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
+        jobs.retry_later(
+            conn,
+            job.id,
+            job.epoch,
+            delay_seconds=_BUSY_SECONDS,
+            code=LeaseLost.code,
+            message="The worker that had the job before has not let go of it.",
+            count_attempt=False,
+        )
+
+
+def lock_name(job_id: JobId) -> str:
+    """The name of the lock that is held while a job runs."""
+    return f"job:{job_id}"

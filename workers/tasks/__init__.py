@@ -1,0 +1,9 @@
+"""What Celery may be asked to run. A task is five lines: it takes ids and calls one function.
+
+`from workers.tasks import parse_and_index_repository`
+"""
+
+from workers.tasks.ingest import parse_and_index_repository
+from workers.tasks.sweep import sweep_scratch
+
+__all__ = ["parse_and_index_repository", "sweep_scratch"]

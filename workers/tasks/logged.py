@@ -1,0 +1,46 @@
+"""The class of every task: who works for whom is on each log line, and how it ended is logged."""
+
+import time
+from typing import Any
+
+import structlog
+from celery import Task
+from typing_extensions import override
+
+_log = structlog.get_logger(__name__)
+
+
+class LoggedTask(Task):
+    """Binds the ids of a message to the logs of its task. Hooks run in the worker's child."""
+
+    abstract = True
+    _started = 0.0
+
+    @override
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Runs right before the task does."""
+        structlog.contextvars.clear_contextvars()
+        ids = {name: kwargs[name] for name in ("tenant_id", "job_id", "epoch") if name in kwargs}
+        structlog.contextvars.bind_contextvars(task_id=task_id, **ids)
+        self._started = time.monotonic()
+
+    @override
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
+        """The task returned; for a job that says how it went, which may be a failure."""
+        _log.info("task.returned", task=self.name, outcome=retval, seconds=self._seconds())
+
+    @override
+    def on_failure(
+        self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any
+    ) -> None:
+        """The task raised. Its job is taken back by the reaper when its lease has run out."""
+        _log.error(
+            "task.raised",
+            task=self.name,
+            error=type(exc).__name__,
+            seconds=self._seconds(),
+            exc_info=exc,
+        )
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._started, 3)
