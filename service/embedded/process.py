@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.embedded import watchdog
 from service.embedded.errors import ProcessFailed
 from service.embedded.identity import Identity, SpawnAs
 
@@ -43,7 +44,7 @@ class ProcessSpec:
     # Also sent by the kernel when the supervisor dies, unless `orphan_signal` differs.
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals | None = None
-    # After this long, the whole process group is killed.
+    # After this long, it is killed.
     stop_seconds: float = 3
     identity: Identity | None = None
 
@@ -94,15 +95,18 @@ class RunningProcess:
         return ProcessFailed(f"{self.spec.name} {what}.{ending}")
 
     async def stop(self) -> None:
-        """Nothing of the child's process group is left afterwards."""
+        """Nothing of the child and its descendants is left afterwards.
+
+        A descendant may have a session of its own and outlive its parents; it is remembered from
+        before they end.
+        """
+        family = await asyncio.to_thread(watchdog.left, {self.pid})
         if self.returncode is None:
             self._process.send_signal(self.spec.stop_signal)
-            # Being late is answered below: the group is killed either way.
+            # Being late is answered below: what is left is killed either way.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), self.spec.stop_seconds)
-        # Grandchildren may have outlived the child.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        await asyncio.to_thread(watchdog.clear, {self.pid}, family)
         await self._process.wait()
 
 

@@ -23,6 +23,9 @@ FAREWELL = "farewell"
 GRACE_SECONDS = 1.5
 _POLL_SECONDS = 0.05
 
+# Processes by their id, with their start times: an id alone may belong to another one later.
+Known = dict[int, str]
+
 # Fields of /proc/<pid>/stat after the name, which may itself hold spaces and brackets.
 _STATE, _PARENT, _SESSION, _STARTED = 0, 1, 3, 19
 
@@ -45,11 +48,12 @@ def _processes() -> dict[int, list[str]]:
     return found
 
 
-def _left(sessions: set[int], known: dict[int, str]) -> dict[int, str]:
-    """The live processes of the sessions and their descendants, with their start times.
+def left(sessions: set[int], known: Known | None = None) -> Known:
+    """The live processes of the sessions and their descendants.
 
     `known` are those found before: a process whose parent has died since is still ours.
     """
+    known = known or {}
     processes = _processes()
     ours = {
         pid: fields[_STARTED]
@@ -76,18 +80,18 @@ def _kill(pid: int) -> None:
         return
 
 
-def clear(sessions: set[int], grace_seconds: float = GRACE_SECONDS) -> None:
+def clear(sessions: set[int], known: Known | None = None, *, grace_seconds: float = 0) -> None:
     """No process of the sessions is left afterwards; each had the grace period to end itself."""
     deadline = time.monotonic() + grace_seconds
-    left = _left(sessions, {})
-    while left and time.monotonic() < deadline:
+    remaining = left(sessions, known)
+    while remaining and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-        left = _left(sessions, left)
-    while left:
-        for pid in left:
+        remaining = left(sessions, remaining)
+    while remaining:
+        for pid in remaining:
             _kill(pid)
         time.sleep(_POLL_SECONDS)
-        left = _left(sessions, left)
+        remaining = left(sessions, remaining)
 
 
 def main() -> None:
@@ -100,7 +104,7 @@ def main() -> None:
         if word == FAREWELL:
             return
         sessions.add(int(word))
-    clear(sessions)
+    clear(sessions, grace_seconds=GRACE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from service.embedded.errors import ProcessFailed
 from service.embedded.process import ProcessSpec, ReadyCheck, tail
 from service.embedded.supervisor import Supervisor
-from tests.service.embedded.conftest import eventually, live, session_of
+from tests.service.embedded.conftest import eventually, session_of
 
 # Starts a grandchild in a session of its own, deaf to polite signals, and says who it is.
 STUBBORN = """
@@ -101,12 +101,15 @@ def test_a_child_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
     assert asyncio.run(run()).startswith("leaves ended unexpectedly with exit code 0")
 
 
-def test_a_stop_takes_the_whole_group_of_a_child_that_ignores_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("own_session", ["True", "False"])
+def test_a_stop_takes_the_descendants_of_a_child_that_ignores_it(
+    tmp_path: Path, own_session: str
+) -> None:
     said = tmp_path / "said"
 
     async def run() -> tuple[int, float]:
         async with Supervisor(tmp_path) as supervisor:
-            program = STUBBORN.replace("SESSION", "False")
+            program = STUBBORN.replace("SESSION", own_session)
             ready = written(said)
             await supervisor.start(specification("stubborn", program, str(said), ready=ready))
             child = supervisor.pids()["stubborn"]
@@ -116,7 +119,8 @@ def test_a_stop_takes_the_whole_group_of_a_child_that_ignores_it(tmp_path: Path)
 
     child, seconds = asyncio.run(run())
     assert seconds < 2
-    assert [pid for pid in live() if session_of(pid) == child] == []
+    assert session_of(child) == 0
+    assert session_of(int(said.read_text())) == 0
 
 
 def test_a_killed_supervisor_leaves_not_even_a_deaf_grandchild(tmp_path: Path) -> None:
