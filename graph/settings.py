@@ -51,9 +51,13 @@ class Settings(BaseSettings):
     codeloom_host: str = "127.0.0.1"
     codeloom_port: int = Field(default=8000, ge=0, le=65535)
 
+    # Seals page cursors; the same in all API processes. Without it, one is kept in `codeloom_home`.
+    codeloom_secret: str | None = Field(default=None, repr=False)
+
     # --- what is allowed -----------------------------------------------------------------------
     # A path on this machine as a repository: right for one's own machine, never for a service.
     allow_local_repositories: bool = False
+    max_body_bytes: PositiveInt = 1 * _MIB
     # Connections each process may open per role.
     database_pool_size: PositiveInt = 5
     database_connect_timeout_seconds: PositiveInt = 5

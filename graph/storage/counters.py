@@ -21,7 +21,7 @@ counters = Table(
     Column("value", Integer, nullable=False),  # the last number that was handed out
 )
 
-Name = Literal["repositories", "documents", "snapshots"]
+Name = Literal["repositories", "documents", "snapshots", "generations"]
 
 _TAKE = text("""
 -- Hand out the next numbers; the row stays locked until the transaction ends.

@@ -9,6 +9,7 @@ import os
 from functools import cache
 from typing import Any, Literal
 
+import psycopg
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -43,6 +44,20 @@ def engine(settings: Settings, role: Role) -> Engine:
     arguments = url.render_as_string(hide_password=False), role, settings.database_pool_size
     # The process id: a forked child must not speak on its parent's connections.
     return _engine(*arguments, settings.database_connect_timeout_seconds, os.getpid())
+
+
+def dedicated(settings: Settings, role: Role) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection outside any pool, for what lives as long as a session: locks and listening.
+
+    Every statement is its own transaction. The caller closes it.
+    """
+    url = address(settings, role)
+    plain = url.set(drivername="postgresql").difference_update_query(["options"])
+    return psycopg.connect(
+        plain.render_as_string(hide_password=False),
+        autocommit=True,
+        **_arguments(url, role, settings.database_connect_timeout_seconds),
+    )
 
 
 def dispose(settings: Settings) -> None:
@@ -86,8 +101,21 @@ def options(role: Role) -> str:
 @cache
 def _engine(url: str, role: Role, size: int, connect_timeout: int, _process: int) -> Engine:
     parsed = make_url(url)
-    given = parsed.query.get("options", "")
-    arguments: dict[str, Any] = {
+    return create_engine(
+        parsed.difference_update_query(["options"]),
+        connect_args=_arguments(parsed, role, connect_timeout),
+        pool_size=size,
+        max_overflow=size,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        # A value in a log line is a value of a tenant.
+        hide_parameters=True,
+    )
+
+
+def _arguments(url: URL, role: Role, connect_timeout: int) -> dict[str, Any]:
+    given = url.query.get("options", "")
+    return {
         # An operator's own options come first, so that ours win.
         "options": f"{given} {options(role)}".strip(),
         "connect_timeout": connect_timeout,
@@ -98,13 +126,3 @@ def _engine(url: str, role: Role, size: int, connect_timeout: int, _process: int
         "keepalives_count": 3,
         "tcp_user_timeout": 30 * _SECONDS,
     }
-    return create_engine(
-        parsed.difference_update_query(["options"]),
-        connect_args=arguments,
-        pool_size=size,
-        max_overflow=size,
-        pool_timeout=10,
-        pool_pre_ping=True,
-        # A value in a log line is a value of a tenant.
-        hide_parameters=True,
-    )

@@ -5,18 +5,40 @@ keeps its row, without which its number could not be told from a free one while 
 purged.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import (
     Column,
+    Connection,
     ForeignKeyConstraint,
     Index,
     Integer,
+    Row,
+    Select,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
+    func,
+    select,
+    text,
+    update,
 )
+from sqlalchemy.dialects.postgresql import insert
 
+from graph.errors import (
+    QuotaExceeded,
+    RepositoryAlreadyRegistered,
+    RepositoryNotFound,
+    TenantValidationError,
+)
+from graph.model.ids import RepositoryId, RepositoryNumber, new_id
+from graph.storage import counters
 from graph.storage.schema import metadata, moment, tenant_column
+from graph.storage.session import tenant_of
+from graph.storage.tenants import plans, tenants
 
 repositories = Table(
     "repositories",
@@ -25,6 +47,7 @@ repositories = Table(
     Column("number", Integer, primary_key=True),
     Column("repository_id", Uuid, nullable=False),
     Column("name", Text, nullable=False),
+    # As git takes it; `file:///path` for a repository on this machine.
     Column("url", Text, nullable=False),
     # Without it, whatever the remote calls its HEAD.
     Column("default_ref", Text),
@@ -40,3 +63,178 @@ Index(
     unique=True,
     postgresql_where=repositories.c.deleted_at.is_(None),
 )
+
+# Here and not with the jobs: it belongs to the same step, and jobs already know repositories.
+_CANCEL_JOBS = text("""
+update jobs
+set state = 'cancelled', finished_at = now(), lease_owner = null, lease_until = null
+where tenant_id = :tenant_id and repository = :repository
+  and state in ('queued', 'dispatched', 'running')
+""")
+
+_NAME_LENGTH = 200
+_URL_BYTES = 2048
+_REF_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A registered repository."""
+
+    id: RepositoryId
+    number: RepositoryNumber
+    name: str
+    url: str
+    default_ref: str | None
+    created_at: datetime
+
+
+def register(
+    conn: Connection, *, url: str, name: str, default_ref: str | None = None
+) -> Repository:
+    """A new repository of the tenant; nothing is fetched yet.
+
+    Raises RepositoryAlreadyRegistered for a second one of the same address, QuotaExceeded when the
+    plan allows no more, TenantValidationError for a name, address or ref of impossible length.
+    """
+    _check_lengths(url=url, name=name, default_ref=default_ref)
+    # Taking the number locks the counter: two registrations of a tenant count one after the other.
+    number = counters.take(conn, name="repositories")
+    _check_quota(conn)
+    values = {
+        "tenant_id": tenant_of(conn),
+        "number": number,
+        "repository_id": new_id(),
+        "name": name,
+        "url": url,
+        "default_ref": default_ref,
+    }
+    query = insert(repositories).values(values).on_conflict_do_nothing().returning(repositories)
+    row = conn.execute(query).first()
+    if row is None:
+        raise RepositoryAlreadyRegistered
+    return _repository(row)
+
+
+def get(conn: Connection, *, repository_id: RepositoryId) -> Repository:
+    """The repository; raises RepositoryNotFound, also for a removed one."""
+    query = _present(conn).where(repositories.c.repository_id == repository_id)
+    return _found(conn.execute(query).first())
+
+
+def by_number(conn: Connection, *, number: RepositoryNumber) -> Repository:
+    """The repository with this number; raises RepositoryNotFound, also for a removed one."""
+    return _found(conn.execute(_present(conn).where(repositories.c.number == number)).first())
+
+
+def find_by_url(conn: Connection, *, url: str) -> Repository | None:
+    """The repository that is registered under this address."""
+    row = conn.execute(_present(conn).where(repositories.c.url == url)).first()
+    return _repository(row) if row is not None else None
+
+
+def list_page(
+    conn: Connection, *, after: RepositoryId | None = None, limit: int
+) -> list[Repository]:
+    """A page of the tenant's repositories, oldest first."""
+    query = _present(conn).order_by(repositories.c.repository_id).limit(limit)
+    if after is not None:
+        query = query.where(repositories.c.repository_id > after)
+    return [_repository(row) for row in conn.execute(query)]
+
+
+def change(
+    conn: Connection,
+    *,
+    repository_id: RepositoryId,
+    name: str | None = None,
+    default_ref: str | None = None,
+) -> Repository:
+    """The repository with what is given changed; raises RepositoryNotFound."""
+    values = {
+        column: value
+        for column, value in (("name", name), ("default_ref", default_ref))
+        if value is not None
+    }
+    current = get(conn, repository_id=repository_id)
+    if not values:
+        return current
+    _check_lengths(
+        url=current.url, name=name or current.name, default_ref=default_ref or current.default_ref
+    )
+    query = (
+        update(repositories)
+        .where(
+            repositories.c.tenant_id == tenant_of(conn),
+            repositories.c.number == current.number,
+            repositories.c.deleted_at.is_(None),
+        )
+        .values(values)
+        .returning(repositories)
+    )
+    return _found(conn.execute(query).first())
+
+
+def delete(conn: Connection, *, repository_id: RepositoryId) -> Repository:
+    """The repository is gone for every reader, its jobs are cancelled, its address is free again.
+
+    Its graph stays until it is purged. Raises RepositoryNotFound.
+    """
+    query = (
+        update(repositories)
+        .where(
+            repositories.c.tenant_id == tenant_of(conn),
+            repositories.c.repository_id == repository_id,
+            repositories.c.deleted_at.is_(None),
+        )
+        .values(deleted_at=func.now())
+        .returning(repositories)
+    )
+    removed = _found(conn.execute(query).first())
+    conn.execute(_CANCEL_JOBS, {"tenant_id": tenant_of(conn), "repository": removed.number})
+    return removed
+
+
+def _present(conn: Connection) -> Select[Any]:
+    return select(repositories).where(
+        repositories.c.tenant_id == tenant_of(conn), repositories.c.deleted_at.is_(None)
+    )
+
+
+def _check_quota(conn: Connection) -> None:
+    held = _present(conn).with_only_columns(func.count())
+    allowed = (
+        select(plans.c.max_repositories)
+        .join(tenants, tenants.c.plan == plans.c.code)
+        .where(tenants.c.tenant_id == tenant_of(conn))
+    )
+    if conn.execute(held).scalar_one() >= conn.execute(allowed).scalar_one():
+        raise QuotaExceeded("The plan of the tenant allows no more repositories.")
+
+
+def _check_lengths(*, url: str, name: str, default_ref: str | None) -> None:
+    if not 0 < len(name) <= _NAME_LENGTH or "\0" in name:
+        raise TenantValidationError(f"A repository's name has 1 to {_NAME_LENGTH} characters.")
+    if not 0 < len(url.encode("utf-8", "replace")) <= _URL_BYTES or "\0" in url:
+        raise TenantValidationError(f"A repository's address has 1 to {_URL_BYTES} bytes.")
+    if default_ref is not None and (
+        not 0 < len(default_ref.encode("utf-8", "replace")) <= _REF_BYTES or "\0" in default_ref
+    ):
+        raise TenantValidationError(f"A ref has 1 to {_REF_BYTES} bytes.")
+
+
+def _found(row: Row[Any] | None) -> Repository:
+    if row is None:
+        raise RepositoryNotFound
+    return _repository(row)
+
+
+def _repository(row: Row[Any]) -> Repository:
+    return Repository(
+        id=RepositoryId(row.repository_id),
+        number=RepositoryNumber(row.number),
+        name=row.name,
+        url=row.url,
+        default_ref=row.default_ref,
+        created_at=row.created_at,
+    )

@@ -5,12 +5,13 @@ and removed with their document and are not changed in between. Hence what is mi
 foreign keys (the check triples the cost of a load) and no primary key (an index of 40 bytes a row
 that nothing would ever look up).
 
-Four indexes, each for a question:
+Indexes, each for a question:
 
 * `nodes_id`: what is this node, and in which documents is it. Covers `document`, so that versions
   of other snapshots are passed over inside the index.
-* `nodes_name`: names that are equal to or begin with something. The collation is "C", so that a
-  prefix is a range (`>=`, `<`), which row-level security lets the index answer; LIKE it does not.
+* `nodes_name` and `nodes_qualified_name`: names that are equal to or begin with something. The
+  collation is "C", so that a prefix is a range (`>=`, `<`), which row-level security lets the
+  index answer; LIKE it does not.
 * `edges_dst`: who points here. Covers what the answer and a further step need, because the edges
   that point at one node are spread over as many documents.
 * `edges_src`: where does this node point to. Covers nothing: the edges of one source stand
@@ -66,6 +67,7 @@ Index(
     "nodes_id", nodes.c.tenant_id, nodes.c.repository, nodes.c.id, postgresql_include=["document"]
 )
 Index("nodes_name", nodes.c.tenant_id, nodes.c.repository, nodes.c.name)
+Index("nodes_qualified_name", nodes.c.tenant_id, nodes.c.repository, nodes.c.qualified_name)
 Index("nodes_document", nodes.c.tenant_id, nodes.c.repository, nodes.c.document)
 Index(
     "edges_dst",

@@ -55,7 +55,8 @@ create index api_keys_secret_hash on api_keys (secret_hash);
 create table counters (
   tenant_id uuid not null,
   repository integer not null check (repository >= 0),
-  name text not null check (name in ('repositories', 'documents', 'snapshots')),
+  name text not null check 
+    (name in ('repositories', 'documents', 'snapshots', 'generations')),
   value integer not null check (value > 0),
   primary key (tenant_id, repository, name)
 ) with (fillfactor = 50);
@@ -102,12 +103,10 @@ create table refs (
   tenant_id uuid not null,
   repository integer not null,
   name text not null check (octet_length(name) between 1 and 1024),
-  generation bigint not null default 0,
-  head integer,
-  head_generation bigint not null default 0,
-  head_moved_at timestamptz,
+  head integer not null,
+  head_generation integer not null,
+  head_moved_at timestamptz not null default now(),
   primary key (tenant_id, repository, name),
-  check (head_generation <= generation),
   constraint refs_tenant_id_repository_fkey
     foreign key (tenant_id, repository) references repositories (tenant_id, number),
   constraint refs_tenant_id_repository_head_fkey
@@ -141,7 +140,7 @@ create table jobs (
   celery_task_id text,
   lease_owner text,
   lease_until timestamptz,
-  generation bigint,
+  generation integer,
   stage text,
   percent smallint not null default 0 check (percent between 0 and 100),
   files_done integer not null default 0,
@@ -165,7 +164,7 @@ create table jobs (
     foreign key (tenant_id, repository) references repositories (tenant_id, number)
 -- Beats and progress change columns of no index: room on the page keeps them off the indexes.
 ) with (fillfactor = 70);
-create index jobs_queue on jobs (tenant_id, run_at, job_id) where state = 'queued';
+create index jobs_queue on jobs (tenant_id, priority, run_at, job_id) where state = 'queued';
 create unique index jobs_live_flight on jobs (tenant_id, repository, flight)
   where state in ('dispatched', 'running');
 create unique index jobs_idempotency_key on jobs (tenant_id, idempotency_key)
@@ -221,6 +220,7 @@ create table nodes (
 );
 create index nodes_id on nodes (tenant_id, repository, id) include (document);
 create index nodes_name on nodes (tenant_id, repository, name);
+create index nodes_qualified_name on nodes (tenant_id, repository, qualified_name);
 create index nodes_document on nodes (tenant_id, repository, document);
 
 create table edges (

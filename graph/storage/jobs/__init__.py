@@ -1,1 +1,57 @@
-"""Jobs: the queue, which is a table."""
+"""Jobs: the queue, which is a table.
+
+Three parties change a row, each in its own file. A tenant asks for work, watches and cancels
+(`asking`); the dispatcher chooses over all tenants and takes back what a dead worker held
+(`dispatching`); the worker that holds a job says how it goes and how it ended (`holding`). That a
+job succeeded by publishing a snapshot is said in `graph.storage.publish`, in the transaction that
+makes the snapshot visible.
+
+Every change names the state and, for the holder, the epoch it expects. The epoch rises with each
+dispatch: whoever holds an older one changes nothing.
+"""
+
+from graph.storage.jobs.asking import (
+    cancel,
+    find_by_task,
+    get,
+    list_page,
+    request,
+    retry,
+)
+from graph.storage.jobs.dispatching import Dispatched, Reaped, depth, pick, reap
+from graph.storage.jobs.holding import (
+    Beat,
+    ClaimedJob,
+    Counts,
+    beat,
+    claim,
+    fail,
+    finish,
+    progress,
+    retry_later,
+)
+from graph.storage.jobs.reading import Job
+
+__all__ = [
+    "Beat",
+    "ClaimedJob",
+    "Counts",
+    "Dispatched",
+    "Job",
+    "Reaped",
+    "beat",
+    "cancel",
+    "claim",
+    "depth",
+    "fail",
+    "find_by_task",
+    "finish",
+    "get",
+    "list_page",
+    "pick",
+    "progress",
+    "reap",
+    "request",
+    "retry",
+    "retry_later",
+]

@@ -36,7 +36,7 @@ jobs = Table(
     Column("parameters", JSONB, nullable=False, server_default="{}"),
     # Two jobs of one flight never run at once: `ref:<name>` or `commit:<sha>`.
     Column("flight", Text),
-    # Higher first, inside the tenant.
+    # Lower first, inside the tenant.
     Column("priority", SmallInteger, nullable=False, server_default="0"),
     Column("idempotency_key", Text),
     Column("request_fingerprint", LargeBinary, nullable=False),
@@ -53,8 +53,8 @@ jobs = Table(
     Column("celery_task_id", Text),
     Column("lease_owner", Text),
     moment("lease_until"),
-    # Of the ref, taken when the attempt began to look at it.
-    Column("generation", BigInteger),
+    # Orders results: taken when it was decided which commit to look at, see `refs`.
+    Column("generation", Integer),
     Column("stage", Text),
     Column("percent", SmallInteger, nullable=False, server_default="0"),
     Column("files_done", Integer, nullable=False, server_default="0"),
@@ -79,7 +79,14 @@ jobs = Table(
 _QUEUED = text("state = 'queued'")
 _LIVE = text("state in ('dispatched', 'running')")
 
-Index("jobs_queue", jobs.c.tenant_id, jobs.c.run_at, jobs.c.job_id, postgresql_where=_QUEUED)
+Index(
+    "jobs_queue",
+    jobs.c.tenant_id,
+    jobs.c.priority,
+    jobs.c.run_at,
+    jobs.c.job_id,
+    postgresql_where=_QUEUED,
+)
 # The hard guard behind single flight. It is also how live jobs are found and counted.
 Index(
     "jobs_live_flight",

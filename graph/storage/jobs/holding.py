@@ -1,0 +1,272 @@
+"""What the worker that holds a job may do: claim it, stay alive, say how far, say how it ended.
+
+Every statement names the epoch and the state `running`; for a worker that was thought dead and
+whose job went on elsewhere, it changes nothing. Time is the database's: clocks of workers differ.
+"""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from graph.errors import LeaseLost
+from graph.model.ids import JobId, RepositoryNumber, SnapshotId, TenantId
+from graph.model.jobs import JobState, longest_delay_seconds
+from graph.storage import counters, repositories, signals
+from graph.storage.repositories import Repository
+from graph.storage.session import tenant_of
+
+_CLAIM = text("""
+-- Begin a try: only the first message of the latest dispatch gets the job.
+update jobs
+set state = 'running', attempt = attempt + 1, started_at = now(),
+  lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_seconds),
+  stage = null, percent = 0, files_done = 0, files_total = 0, nodes = 0, edges = 0,
+  error_code = null, error_message = null
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'dispatched'
+returning kind, repository, ref, commit_sha, force, parameters, attempt, max_attempts, resets,
+  generation, trace_parent
+""")
+
+_SET_GENERATION = text("""
+update jobs set generation = :generation
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch
+""")
+
+_BEAT = text("""
+-- clock_timestamp: the time of the beat, not of the transaction it is in.
+update jobs set lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'running'
+""")
+
+_STATE = text("""
+select state from jobs
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch
+""")
+
+_ATTEMPT = text("""
+select attempt from jobs
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'running'
+""")
+
+_PROGRESS = text("""
+update jobs
+set stage = :stage, percent = :percent, files_done = :done, files_total = :total,
+  nodes = coalesce(:nodes, nodes), edges = coalesce(:edges, edges)
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'running'
+""")
+
+_END = text("""
+update jobs
+set state = :state, finished_at = now(), lease_owner = null, lease_until = null,
+  percent = case when :state = 'succeeded' then 100 else percent end,
+  error_code = :code, error_message = :message,
+  report = coalesce(cast(:report as jsonb), report),
+  snapshot_id = coalesce(:snapshot_id, snapshot_id)
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'running'
+returning job_id
+""").bindparams(
+    bindparam("report", type_=JSONB(none_as_null=True)), bindparam("snapshot_id", type_=Uuid)
+)
+
+_AGAIN = text("""
+-- Back to the queue, or to the end if this was the last try.
+update jobs
+set state = case when :counts and attempt >= max_attempts then 'failed' else 'queued' end,
+  finished_at = case when :counts and attempt >= max_attempts then now() end,
+  attempt = case when :counts then attempt else greatest(attempt - 1, 0) end,
+  run_at = now() + make_interval(secs => :delay_seconds),
+  lease_owner = null, lease_until = null, error_code = :code, error_message = :message
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'running'
+returning state
+""")
+
+_MESSAGE_LENGTH = 2000
+
+
+class Beat(StrEnum):
+    """What a beat found out."""
+
+    HELD = "held"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What has been loaded so far."""
+
+    nodes: int
+    edges: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that is ours under this epoch, until the lease runs out."""
+
+    id: JobId
+    tenant_id: TenantId
+    epoch: int
+    kind: str
+    repository: Repository
+    ref: str | None
+    commit: str | None
+    force: bool
+    parameters: dict[str, Any]
+    attempt: int
+    max_attempts: int
+    resets: int
+    trace_parent: str | None
+
+
+def claim(
+    conn: Connection, *, job_id: JobId, epoch: int, owner: str, lease_seconds: int
+) -> ClaimedJob | None:
+    """The job, now running and ours; None if the message was a duplicate, late or cancelled."""
+    held = _held(conn, job_id, epoch)
+    row = conn.execute(_CLAIM, {**held, "owner": owner, "lease_seconds": lease_seconds}).first()
+    if row is None:
+        return None
+    number = RepositoryNumber(row.repository)
+    if row.commit_sha is None:
+        # Each try looks at the ref anew, so each takes a later place among the results.
+        generation = counters.take(conn, name="generations", repository=number)
+        conn.execute(_SET_GENERATION, {**held, "generation": generation})
+    return ClaimedJob(
+        id=job_id,
+        tenant_id=tenant_of(conn),
+        epoch=epoch,
+        kind=row.kind,
+        repository=repositories.by_number(conn, number=number),
+        ref=row.ref,
+        commit=row.commit_sha,
+        force=row.force,
+        parameters=row.parameters,
+        attempt=row.attempt,
+        max_attempts=row.max_attempts,
+        resets=row.resets,
+        trace_parent=row.trace_parent,
+    )
+
+
+def beat(conn: Connection, *, job_id: JobId, epoch: int, lease_seconds: int) -> Beat:
+    """Renews the lease; `lost` and `cancelled` mean: stop, and write nothing more."""
+    held = _held(conn, job_id, epoch)
+    if conn.execute(_BEAT, {**held, "lease_seconds": lease_seconds}).rowcount == 1:
+        return Beat.HELD
+    state = conn.execute(_STATE, held).scalar_one_or_none()
+    return Beat.CANCELLED if state == JobState.CANCELLED else Beat.LOST
+
+
+def progress(
+    conn: Connection,
+    *,
+    job_id: JobId,
+    epoch: int,
+    stage: str,
+    done: int,
+    total: int,
+    percent: int,
+    counts: Counts | None = None,
+) -> bool:
+    """Whether the job is still ours; only then is the progress written."""
+    values = {
+        **_held(conn, job_id, epoch),
+        "stage": stage,
+        "done": done,
+        "total": total,
+        "percent": percent,
+        "nodes": counts.nodes if counts else None,
+        "edges": counts.edges if counts else None,
+    }
+    return conn.execute(_PROGRESS, values).rowcount == 1
+
+
+def finish(
+    conn: Connection,
+    *,
+    job_id: JobId,
+    epoch: int,
+    report: dict[str, Any],
+    snapshot_id: SnapshotId | None = None,
+) -> None:
+    """The job has succeeded. Raises LeaseLost, and changes nothing, if it is no longer ours."""
+    _end(
+        conn,
+        _held(conn, job_id, epoch),
+        state=JobState.SUCCEEDED,
+        report=report,
+        snapshot_id=snapshot_id,
+    )
+
+
+def fail(
+    conn: Connection,
+    *,
+    job_id: JobId,
+    epoch: int,
+    code: str,
+    message: str,
+    report: dict[str, Any] | None = None,
+) -> None:
+    """The job has failed for good. Raises LeaseLost if it is no longer ours."""
+    held = _held(conn, job_id, epoch)
+    _end(conn, held, state=JobState.FAILED, code=code, message=_clean(message), report=report)
+
+
+def retry_later(
+    conn: Connection,
+    *,
+    job_id: JobId,
+    epoch: int,
+    code: str,
+    message: str,
+    delay_seconds: float | None = None,
+    count_attempt: bool = True,
+) -> JobState:
+    """Where the job is now: `queued` again, or `failed` if this was its last try.
+
+    Without a delay, the policy's: up to a minute after the first try, doubling to ten, drawn
+    evenly. A try that does not count is for what is nobody's fault yet, such as a busy host.
+    Raises LeaseLost if the job is no longer ours.
+    """
+    held = _held(conn, job_id, epoch)
+    if delay_seconds is None:
+        delay_seconds = random.uniform(0, longest_delay_seconds(_attempt(conn, held)))  # noqa: S311
+    values = {
+        **held,
+        "counts": count_attempt,
+        "delay_seconds": delay_seconds,
+        "code": code,
+        "message": _clean(message),
+    }
+    state = conn.execute(_AGAIN, values).scalar_one_or_none()
+    if state is None:
+        raise LeaseLost
+    signals.tell(conn)
+    return JobState(state)
+
+
+def _held(conn: Connection, job_id: JobId, epoch: int) -> dict[str, Any]:
+    return {"tenant_id": tenant_of(conn), "job_id": job_id, "epoch": epoch}
+
+
+def _attempt(conn: Connection, held: dict[str, Any]) -> int:
+    attempt: int | None = conn.execute(_ATTEMPT, held).scalar_one_or_none()
+    if attempt is None:
+        raise LeaseLost
+    return attempt
+
+
+def _end(conn: Connection, held: dict[str, Any], **outcome: Any) -> None:  # noqa: ANN401
+    values = {"code": None, "message": None, "report": None, "snapshot_id": None, **outcome}
+    if conn.execute(_END, {**held, **values}).first() is None:
+        raise LeaseLost
+    signals.tell(conn)  # a slot is free
+
+
+def _clean(message: str) -> str:
+    return message.replace("\0", "")[:_MESSAGE_LENGTH]

@@ -1,0 +1,65 @@
+"""Locks that live exactly as long as a database session.
+
+They free themselves when the process that holds them dies, and stay held while it is frozen: so a
+job whose worker was stopped and goes on later is never run twice at the same time.
+"""
+
+import hashlib
+from types import TracebackType
+from typing import Self
+
+from graph.settings import Settings
+from graph.storage.engine import Role, dedicated
+from graph.storage.failures import translated
+
+
+class SessionLock:
+    """An exclusive lock by name, on a connection of its own.
+
+    Raises StorageError, from every method, when that connection has died: the lock is lost then.
+    """
+
+    def __init__(self, settings: Settings, name: str, *, role: Role = "worker") -> None:
+        """Connected afterwards, but not holding the lock."""
+        self._key = _key(name)
+        with translated():
+            self._connection = dedicated(settings, role)
+
+    def acquire(self) -> bool:
+        """Whether the lock is held afterwards; never waits. Once is enough: locks add up."""
+        return self._ask("select pg_try_advisory_lock(%s)", self._key)
+
+    def held(self) -> bool:
+        """Whether the session that took the lock still lives and holds it."""
+        return self._ask(
+            "select exists (select from pg_locks where locktype = 'advisory' and granted"
+            " and pid = pg_backend_pid() and objsubid = 1"
+            " and ((classid::bigint << 32) | objid::bigint) = %s)",
+            self._key,
+        )
+
+    def close(self) -> None:
+        """Free the lock by ending its session; a second time does nothing."""
+        self._connection.close()
+
+    def _ask(self, query: str, value: int) -> bool:
+        with translated():
+            row = self._connection.execute(query.encode(), [value]).fetchone()
+        return row is not None and bool(row[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _key(name: str) -> int:
+    """The 64 bits PostgreSQL wants; two names meet with a chance of one in 10^19."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

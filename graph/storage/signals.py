@@ -1,0 +1,60 @@
+"""Wake-up calls through the database: what was committed is told to whoever waits.
+
+A call says only "look again". It may be lost (a reconnecting listener misses what was told
+meanwhile), so every listener also looks at intervals.
+"""
+
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, text
+
+from graph.settings import Settings
+from graph.storage.engine import Role, dedicated
+from graph.storage.failures import translated
+
+# A job may have become ready, or a slot free.
+JOBS_CHANNEL = "codeloom_jobs"
+
+_TELL = text("select pg_notify(:channel, '')")
+
+
+def tell(conn: Connection, channel: str = JOBS_CHANNEL) -> None:
+    """Listeners are woken when this transaction commits; not at all if it does not."""
+    conn.execute(_TELL, {"channel": channel})
+
+
+class Listener:
+    """A connection of its own that waits for calls on one channel.
+
+    Raises StorageError, from every method, when the connection has died; open a new one then.
+    """
+
+    def __init__(
+        self, settings: Settings, channel: str = JOBS_CHANNEL, *, role: Role = "dispatcher"
+    ) -> None:
+        """Calls that are committed from now on are heard."""
+        with translated():
+            self._connection = dedicated(settings, role)
+            self._connection.execute(f'listen "{channel}"')  # the names are constants of ours
+
+    def wait(self, seconds: float) -> bool:
+        """Whether a call came within that time; several calls that have come count as one."""
+        with translated():
+            heard = list(self._connection.notifies(timeout=seconds, stop_after=1))
+        return bool(heard)
+
+    def close(self) -> None:
+        """End the connection; a second time does nothing."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
