@@ -43,11 +43,11 @@ def publish(job: jobs.Dispatched) -> None:
     """
     from workers.celery_app import app  # noqa: PLC0415  needs a broker, which tests of passes do not
 
-    ids = {"tenant_id": str(job.tenant_id), "job_id": str(job.id), "epoch": job.epoch}
+    ids = {"tenant_id": str(job.tenant_id), "job_id": str(job.job_id), "epoch": job.epoch}
     app.send_task(
         JOB_TASKS[job.kind],
         kwargs=ids,
-        task_id=f"{job.id}.{job.epoch}",
+        task_id=job.task_id,
         argsrepr="()",
         kwargsrepr=repr(ids),
         retry=False,
@@ -92,7 +92,11 @@ class Dispatcher:
             self._next_reap = now + _REAP_SECONDS
             self._reap()
         with system_session("dispatch", settings=self._settings) as conn:
-            chosen = jobs.pick(conn, self._settings.dispatch_slots)
+            chosen = jobs.pick(
+                conn,
+                slots=self._settings.dispatch_slots,
+                lease_seconds=self._settings.dispatch_lease_seconds,
+            )
         # The transaction has ended: a worker that is told now finds the row as it is told.
         until = now + self._settings.dispatch_lease_seconds
         self._untold.extend((until, job) for job in chosen)
@@ -103,7 +107,7 @@ class Dispatcher:
         with system_session("dispatch", settings=self._settings) as conn:
             taken_back = jobs.reap(conn)
         for job in taken_back:
-            _log.warning("job.taken_back", job_id=str(job.id), state=job.state)
+            _log.warning("job.taken_back", job_id=str(job.job_id), state=job.state)
 
     def _tell(self) -> None:
         while self._untold:
@@ -115,7 +119,7 @@ class Dispatcher:
                 except (KombuError, CeleryError, OSError) as error:
                     _log.warning("dispatcher.broker_unavailable", error=type(error).__name__)
                     return
-                _log.info("job.dispatched", job_id=str(job.id), epoch=job.epoch)
+                _log.info("job.dispatched", job_id=str(job.job_id), epoch=job.epoch)
             self._untold.popleft()
 
 

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 
 import structlog
 
@@ -33,11 +32,11 @@ _log = structlog.get_logger(__name__)
 class Lease:
     """The right to run one job. `hold` makes one; it ends with the block."""
 
-    def __init__(self, settings: Settings, job: jobs.ClaimedJob, lock: SessionLock) -> None:
+    def __init__(self, settings: Settings, job: jobs.ClaimedJob) -> None:
         self.job = job
         self.progress = Progress()
         self._settings = settings
-        self._lock = lock
+        self._lock = SessionLock(settings, lock_name(job.id))
         self._stream = ProgressStream(settings.redis_url, job.tenant_id, job.id)
         self._over = threading.Event()
         self._lost: type[LeaseLost | JobCancelled] | None = None
@@ -53,15 +52,27 @@ class Lease:
         if self._lost is not None:
             raise self._lost
 
-    def start(self) -> None:
-        """Keep the lease from now on."""
+    def start(self) -> bool:
+        """Keep the lease from now on; False if the worker that had the job before still lives."""
+        if not self._lock.acquire():
+            return False
         self._thread.start()
+        return True
 
-    def end(self, event: dict[str, object]) -> None:
-        """Stop keeping it, and tell those who watch how it ended."""
+    def stop(self) -> None:
+        """Stop keeping it: what the row says next is written by whoever settles the job."""
         self._over.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def tell(self, event: dict[str, object]) -> None:
+        """Tell those who watch how it ended."""
         self._stream.append(event)
+
+    def end(self) -> None:
+        """Let go of everything."""
+        self.stop()
+        self._lock.close()
         self._stream.close()
 
     def _keep(self) -> None:
@@ -76,25 +87,26 @@ class Lease:
             except StorageError as error:
                 self._endure(error)
             if news is not None:
-                self._stream.append({"stage": news.stage, "percent": news.percent, **asdict(news)})
+                self._stream.append(news.event())
 
-    def _write(self, news: Position | None) -> jobs.Hold:
-        job, settings = self.job, self._settings
+    def _write(self, news: Position | None) -> jobs.Beat:
+        """Extend the lease and, if there is any, write the progress: one short transaction."""
         self._keep_lock()
-        with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
-            if news is None:
-                return jobs.beat(conn, job.id, job.epoch, lease_seconds=settings.lease_seconds)
-            return jobs.progress(
-                conn,
-                job.id,
-                job.epoch,
-                stage=news.stage,
-                done=news.done,
-                total=news.total,
-                percent=news.percent,
-                counts=news.counts,
-                lease_seconds=settings.lease_seconds,
-            )
+        job_id, epoch = self.job.id, self.job.epoch
+        with tenant_session(self.job.tenant_id, role="worker", settings=self._settings) as conn:
+            if news is not None:
+                jobs.progress(
+                    conn,
+                    job_id=job_id,
+                    epoch=epoch,
+                    stage=news.stage,
+                    done=news.done,
+                    total=news.total,
+                    percent=news.percent,
+                    counts=news.counts,
+                )
+            seconds = self._settings.lease_seconds
+            return jobs.beat(conn, job_id=job_id, epoch=epoch, lease_seconds=seconds)
 
     def _keep_lock(self) -> None:
         """Take the lock anew if its session ended, as when the database restarts."""
@@ -108,13 +120,13 @@ class Lease:
         if not self._lock.acquire():
             self._lost = LeaseLost
 
-    def _judge(self, answer: jobs.Hold) -> None:
+    def _judge(self, answer: jobs.Beat) -> None:
         match answer:
-            case "held":
+            case jobs.Beat.HELD:
                 self._kept_at = time.monotonic()
-            case "lost":
+            case jobs.Beat.LOST:
                 self._lost = LeaseLost
-            case "cancelled":
+            case jobs.Beat.CANCELLED:
                 self._lost = JobCancelled
 
     def _endure(self, error: CodeloomError) -> None:
@@ -133,21 +145,21 @@ def hold(
     That is no error: the message came twice, or late, or the job has been cancelled since.
     """
     with tenant_session(tenant_id, role="worker", settings=settings) as conn:
-        job = jobs.claim(conn, job_id, epoch, owner=owner, lease_seconds=settings.lease_seconds)
+        job = jobs.claim(
+            conn, job_id=job_id, epoch=epoch, owner=owner, lease_seconds=settings.lease_seconds
+        )
     if job is None:
         yield None
         return
-    lock = SessionLock(settings, lock_name(job_id))
-    lease = Lease(settings, job, lock)
+    lease = Lease(settings, job)
     try:
-        if not lock.acquire():
+        if lease.start():
+            yield lease
+        else:
             _give_back(settings, job)
             yield None
-            return
-        lease.start()
-        yield lease
     finally:
-        lease.release()
+        lease.end()
 
 
 def _give_back(settings: Settings, job: jobs.ClaimedJob) -> None:
@@ -156,8 +168,8 @@ def _give_back(settings: Settings, job: jobs.ClaimedJob) -> None:
     with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
         jobs.retry_later(
             conn,
-            job.id,
-            job.epoch,
+            job_id=job.id,
+            epoch=job.epoch,
             delay_seconds=_BUSY_SECONDS,
             code=LeaseLost.code,
             message="The worker that had the job before has not let go of it.",

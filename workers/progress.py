@@ -8,13 +8,14 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import redis
 import structlog
 
 from graph.model.ids import JobId, TenantId
 from graph.model.jobs import percent
+from graph.storage.jobs import Counts
 
 _STREAM_LENGTH = 1000
 _STREAM_SECONDS = 3600
@@ -31,13 +32,24 @@ class Position:
     stage: str
     done: int = 0
     total: int = 0
-    # What exists so far: nodes, edges.
-    counts: Mapping[str, int] = field(default_factory=dict)
+    # What exists so far.
+    counts: Counts | None = None
 
     @property
     def percent(self) -> int:
         """0 to 100 over the whole job."""
         return percent(self.stage, done=self.done, total=self.total)
+
+    def event(self) -> dict[str, object]:
+        """The same, for those who watch."""
+        counts = {"nodes": self.counts.nodes, "edges": self.counts.edges} if self.counts else {}
+        return {
+            "stage": self.stage,
+            "done": self.done,
+            "total": self.total,
+            "percent": self.percent,
+            **counts,
+        }
 
 
 class Progress:
@@ -49,12 +61,12 @@ class Progress:
         self._told: Position | None = None
 
     def report(
-        self, stage: str, done: int = 0, total: int = 0, counts: Mapping[str, int] | None = None
+        self, stage: str, done: int = 0, total: int = 0, counts: Counts | None = None
     ) -> None:
-        """The job is here now. What is known about counts stays until it is said anew."""
+        """The job is here now. Counts stay until they are said anew."""
         with self._lock:
-            known = self._position.counts if self._position else {}
-            self._position = Position(stage, done, total, {**known, **(counts or {})})
+            known = self._position.counts if self._position else None
+            self._position = Position(stage, done, total, counts or known)
 
     def news(self) -> Position | None:
         """The position, if it changed since it was last asked for."""

@@ -101,7 +101,18 @@ def test_a_path_is_a_remote_only_where_it_is_allowed() -> None:
     assert remotes.parse("/srv/a//b/../c.git/", allow_local=True) == remotes.LocalRemote(
         Path("/srv/a/c.git")
     )
-    for text in ("relative/path", "~/a", "file:///srv/a", "/srv/\x00a", "/" + "a/" * 3000):
+    for path in ("/srv/a", "/srv/with space/é%20", "/srv/a#b?c"):
+        remote = remotes.LocalRemote(Path(path))
+        assert remotes.parse(path, allow_local=True) == remote
+        assert remotes.parse(remote.url, allow_local=True) == remote
+    for text in (
+        "relative/path",
+        "~/a",
+        "file://host/a",
+        "file:///a%00b",
+        "/srv/\x00a",
+        "/" + "a/" * 3000,
+    ):
         with pytest.raises(RemoteNotAllowed):
             remotes.parse(text, allow_local=True)
 

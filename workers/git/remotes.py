@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from typing_extensions import override
 
@@ -68,6 +69,11 @@ class LocalRemote:
         return str(self.path)
 
     @property
+    def url(self) -> str:
+        """How it is stored: `file:///path`, with what a URL may not hold in percent form."""
+        return self.path.as_uri()
+
+    @property
     def name(self) -> str:
         """A name to show: that of the folder."""
         return self.path.name.removesuffix(".git") or "/"
@@ -83,7 +89,7 @@ def parse(text: str, *, allow_local: bool) -> Remote:
     """
     if _CONTROL.search(text) or not text.strip():
         raise RemoteNotAllowed("The address is empty or holds control characters.")
-    if text.startswith("/"):
+    if text.startswith(("/", "file:///")):
         return _parse_local(text, allow_local=allow_local)
     if not text.lower().startswith("https://"):
         raise RemoteNotAllowed(
@@ -95,8 +101,10 @@ def parse(text: str, *, allow_local: bool) -> Remote:
 def _parse_local(text: str, *, allow_local: bool) -> LocalRemote:
     if not allow_local:
         raise RemoteNotAllowed("Repositories on this machine are not allowed by its settings.")
-    if len(os.fsencode(text)) > _MAX_PATH:
-        raise RemoteNotAllowed("The path is too long.")
+    if text.startswith("file://"):
+        text = unquote(text.removeprefix("file://"), errors="surrogateescape")
+    if len(os.fsencode(text)) > _MAX_PATH or "\0" in text:
+        raise RemoteNotAllowed("The path is too long, or holds a NUL.")
     # Normalised but not resolved: what a link points to is looked up at each use.
     return LocalRemote(Path(os.path.normpath(text)))
 

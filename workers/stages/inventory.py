@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from parsers.detect import detect
+
 from parsers.skips import Skip, SkipReason
 from workers.git.blobs import BlobReader
 from workers.git.fetch import Checkout
@@ -56,7 +57,7 @@ class InventoryLimits:
 
     file_bytes: int
     files: int
-    tree: TreeLimits = TreeLimits()
+    tree: TreeLimits
 
 
 def inventory(
@@ -92,7 +93,17 @@ def _reason(
     *,
     parsed: int,
 ) -> SkipReason | None:
-    """Why the path is not parsed; None if it is. What is most certain is said first."""
+    """Why the path is not parsed; None if it is. What its name says comes before its size."""
+    if (by_name := _reason_of_name(entry)) is not None:
+        return by_name
+    if size is None:
+        return SkipReason.OVERSIZE if checkout.absent_is_oversize else SkipReason.ABSENT
+    if size > limits.file_bytes:
+        return SkipReason.OVERSIZE
+    return SkipReason.TOO_MANY_FILES if parsed >= limits.files else None
+
+
+def _reason_of_name(entry: TreeEntry) -> SkipReason | None:
     if entry.is_symlink:
         return SkipReason.SYMLINK
     if entry.is_submodule:
@@ -100,12 +111,4 @@ def _reason(
     if entry.shortened:
         return SkipReason.PATH_TOO_LONG
     verdict = detect(entry.path)
-    if isinstance(verdict, Skip):
-        return verdict.reason
-    if size is None:
-        return SkipReason.OVERSIZE if checkout.absent_is_oversize else SkipReason.ABSENT
-    if size > limits.file_bytes:
-        return SkipReason.OVERSIZE
-    if parsed >= limits.files:
-        return SkipReason.TOO_MANY_FILES
-    return None
+    return verdict.reason if isinstance(verdict, Skip) else None

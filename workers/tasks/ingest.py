@@ -18,12 +18,11 @@ from graph.errors import (
     HostRefused,
     JobCancelled,
     LeaseLost,
-    TenantValidationError,
 )
 from graph.model.ids import JobId, TenantId
 from graph.settings import Settings, get_settings
 from graph.storage import jobs
-from graph.storage.session import tenant_session
+from graph.storage.session import Connection, tenant_session
 from workers import lease, pipeline
 from workers.celery_app import app
 from workers.git.errors import ScratchFull
@@ -61,6 +60,40 @@ def run(tenant_id: TenantId, job_id: JobId, epoch: int, settings: Settings) -> s
         try:
             pipeline.ingest(held, settings)
         except Exception as error:  # noqa: BLE001  the one place that answers for all of them
+            held.stop()
             outcome = _settle(held, error, settings)
-        held.end({"state": outcome})
+        held.tell({"state": outcome})
         return outcome
+
+
+def _settle(held: Lease, error: Exception, settings: Settings) -> str:
+    """Write what an error means for the job, and return it in a word."""
+    if isinstance(error, JobCancelled | LeaseLost):
+        return error.code  # the row says so already, or belongs to another
+    if isinstance(error, SoftTimeLimitExceeded):
+        error = BudgetExceeded("The job took longer than a job may.")
+    if not isinstance(error, CodeloomError):
+        # A mistake of ours. What it says may hold source text or paths: it is for our log only.
+        _log.error("ingest.raised", error=type(error).__name__, exc_info=error)
+        error = CodeloomError("Something unexpected happened; the operator can see what.")
+    try:
+        with tenant_session(held.job.tenant_id, role="worker", settings=settings) as conn:
+            return _write(conn, held.job, error)
+    except LeaseLost as lost:
+        return lost.code
+
+
+def _write(conn: Connection, job: jobs.ClaimedJob, error: CodeloomError) -> str:
+    if not (error.transient or isinstance(error, _LATER)):
+        jobs.fail(conn, job_id=job.id, epoch=job.epoch, code=error.code, message=error.message)
+        return "failed"
+    counts = not isinstance(error, _LATER)
+    return jobs.retry_later(
+        conn,
+        job_id=job.id,
+        epoch=job.epoch,
+        code=error.code,
+        message=error.message,
+        delay_seconds=None if counts else _LATER_SECONDS,
+        count_attempt=counts,
+    )
