@@ -57,6 +57,12 @@ class ResolutionPolicy:
     # Members of builtin types that give back the type of an element or of the value itself; the
     # keys are `type.member`, the values `self`, `element`, `key`, `value` or a builtin type.
     builtin_members: Mapping[str, str] = field(default_factory=dict)
+    # What a type written `name[arguments]` comes to, by the name's full dotted form: `union` of its
+    # arguments, the `first` one, the `class` itself, a `callable`, or `=type` for another name.
+    type_forms: Mapping[str, str] = field(default_factory=dict)
+    # What a call of a function from elsewhere gives: `same` as its first argument, an `element` of
+    # it, a `sequence` of its elements, `pairs` of position and element, a `cast` to it.
+    call_forms: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,12 @@
 """Python."""
 
 from parsers.language import ClassScope, Language, ModuleStyle, ResolutionPolicy
-from parsers.languages.python.builtins import BUILTIN_MEMBERS, BUILTINS
+from parsers.languages.python.builtins import (
+    BUILTIN_MEMBERS,
+    BUILTINS,
+    CALL_FORMS,
+    TYPE_FORMS,
+)
 from parsers.languages.python.rules import RULES
 
 LANGUAGES = (
@@ -23,6 +28,8 @@ LANGUAGES = (
             builtin_module="builtins",
             entry_names=("__init__",),
             builtin_members=BUILTIN_MEMBERS,
+            type_forms=TYPE_FORMS,
+            call_forms=CALL_FORMS,
         ),
     ),
 )

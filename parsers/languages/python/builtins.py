@@ -48,3 +48,71 @@ BUILTIN_MEMBERS = {
     "str.encode": "bytes",
     "bytes.decode": "str",
 }
+
+_TYPING = {
+    "Optional": "union",
+    "Union": "union",
+    "ClassVar": "first",
+    "Final": "first",
+    "Annotated": "first",
+    "Required": "first",
+    "NotRequired": "first",
+    "ReadOnly": "first",
+    "Awaitable": "first",
+    "Coroutine": "last",
+    "TypeGuard": "=builtins.bool",
+    "Type": "class",
+    "Callable": "callable",
+    "List": "=builtins.list",
+    "Dict": "=builtins.dict",
+    "DefaultDict": "=builtins.dict",
+    "OrderedDict": "=builtins.dict",
+    "Mapping": "=builtins.dict",
+    "MutableMapping": "=builtins.dict",
+    "Set": "=builtins.set",
+    "FrozenSet": "=builtins.frozenset",
+    "Tuple": "=builtins.tuple",
+    "Deque": "=builtins.list",
+    "Sequence": "=builtins.list",
+    "MutableSequence": "=builtins.list",
+    "Iterable": "=builtins.list",
+    "Iterator": "=builtins.list",
+    "Collection": "=builtins.list",
+    "Generator": "=builtins.list",
+    "AsyncIterator": "=builtins.list",
+    "AsyncIterable": "=builtins.list",
+    "AsyncGenerator": "=builtins.list",
+    "ContextManager": "first",
+    "AsyncContextManager": "first",
+    "Self": "self",
+}
+
+TYPE_FORMS = {
+    f"{module}.{name}": form
+    for module in ("typing", "typing_extensions", "collections.abc", "collections")
+    for name, form in _TYPING.items()
+} | {
+    "builtins.type": "class",
+    "contextlib.AbstractContextManager": "first",
+    "weakref.ref": "callable",
+}
+
+CALL_FORMS = {
+    "builtins.iter": "same",
+    "builtins.sorted": "sequence",
+    "builtins.reversed": "sequence",
+    "builtins.list": "sequence",
+    "builtins.tuple": "sequence",
+    "builtins.set": "sequence",
+    "builtins.frozenset": "sequence",
+    "builtins.next": "element",
+    "builtins.min": "element",
+    "builtins.max": "element",
+    "builtins.enumerate": "pairs",
+    "builtins.type": "class",
+    "copy.copy": "same",
+    "copy.deepcopy": "same",
+    "functools.partial": "same",
+    "typing.cast": "cast",
+    "t.cast": "cast",
+}

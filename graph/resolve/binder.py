@@ -1,0 +1,313 @@
+"""Every use in one file, bound to what it refers to: links, the edges before they have ids."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from graph.model.edges import Certainty, EdgeKind, Rule
+from graph.resolve.context import Context
+from graph.resolve.values import Tag, Target, Targets, Value, definition_of, file_of, key_of
+from parsers.facts import (
+    NONE,
+    DefinitionKind,
+    Expression,
+    FileFacts,
+    Flag,
+    Import,
+    Op,
+    Role,
+)
+from parsers.scopes import scope_owners
+
+# More candidates than this say nothing: the reference counts as unresolved.
+_MAX_CANDIDATES = 8
+
+VARIABLES = frozenset(
+    {
+        DefinitionKind.VARIABLE,
+        DefinitionKind.CONSTANT,
+        DefinitionKind.FIELD,
+        DefinitionKind.PARAMETER,
+    }
+)
+_TYPES = frozenset(
+    {
+        DefinitionKind.CLASS,
+        DefinitionKind.STRUCT,
+        DefinitionKind.INTERFACE,
+        DefinitionKind.ENUM,
+        DefinitionKind.TRAIT,
+        DefinitionKind.TYPE_ALIAS,
+    }
+)
+_BY_ROLE = {
+    Role.TYPE: EdgeKind.TYPE_OF,
+    Role.BASE: EdgeKind.EXTENDS,
+    Role.INTERFACE: EdgeKind.IMPLEMENTS,
+    Role.DECORATOR: EdgeKind.DECORATES,
+    Role.EXPORT: EdgeKind.REFERENCES,
+    Role.CONSTRUCT: EdgeKind.INSTANTIATES,
+    Role.WRITE: EdgeKind.WRITES,
+}
+
+
+class Link(NamedTuple):
+    """One use of one target."""
+
+    source: int  # the definition around the use, in this file; NONE is the file
+    target: Target
+    kind: int
+    certainty: int
+    rule: int
+    candidates: int
+    line: int
+    column: int
+    name: str
+
+
+class Tally:
+    """How the references of one file ended."""
+
+    __slots__ = ("external", "resolved", "unresolved")
+
+    def __init__(self) -> None:
+        self.resolved = 0
+        self.external = 0
+        self.unresolved = 0
+
+    def count(self, targets: Targets) -> None:
+        """Count one reference."""
+        if not targets:
+            self.unresolved += 1
+        elif isinstance(targets[0], int) or targets[0].tag != Tag.EXTERNAL:
+            self.resolved += 1
+        else:
+            self.external += 1
+
+
+class Binder:
+    """Binds the uses of one file."""
+
+    def __init__(self, context: Context, file: int, *, with_locals: bool = False) -> None:
+        self.context = context
+        self.file = file
+        self.facts: FileFacts = context.body(file)
+        self.owners = scope_owners(self.facts)
+        self.tally = Tally()
+        self.with_locals = with_locals
+        self._sources = self._heads()
+
+    def links(self) -> Iterator[Link]:
+        """All links of the file: imports, then uses in order, then overrides."""
+        self.context.inference.enter_file(self.file)
+        for record in self.facts.imports:
+            yield from self._import(record)
+        name, member = Op.NAME, Op.MEMBER
+        for index, expression in enumerate(self.facts.expressions):
+            if expression.op == name:
+                if expression.binding >= 0 and not self.with_locals:
+                    local = self.facts.definitions[expression.binding]
+                    if local.flags & Flag.LOCAL and expression.role != Role.CALL:
+                        continue
+                yield from self._use(index, expression)
+            elif expression.op == member:
+                yield from self._use(index, expression)
+        yield from self._overrides()
+
+    def _heads(self) -> dict[int, int]:
+        """Bases and decorators stand outside the definition they belong to; it is their source."""
+        heads: dict[int, int] = {}
+        for index, definition in enumerate(self.facts.definitions):
+            for expression in (*definition.bases, *definition.decorators):
+                heads[expression] = index
+                entry = self.facts.expressions[expression]
+                if entry.op in (Op.INDEX, Op.CALL) and entry.count:
+                    heads[self.facts.operands[entry.first]] = index
+        return heads
+
+    # --- imports ------------------------------------------------------------------------------
+
+    def _import(self, record: Import) -> Iterator[Link]:
+        context = self.context
+        if record.name == "*":
+            entry = context.index.files[self.file]
+            targets: Targets = (context.lookup.module(entry, record.module, record.level),)
+        elif record.name or record.default:
+            targets = context.lookup.imported(self.file, record)
+        else:
+            entry = context.index.files[self.file]
+            targets = (context.lookup.module(entry, record.module, record.level),)
+        self.tally.count(targets)
+        source = self.owners[record.scope]
+        written = record.name if record.name not in ("", "*") else record.module
+        yield from self._linked(
+            source, targets, EdgeKind.IMPORTS, Rule.IMPORT, record.line, record.column, written
+        )
+
+    # --- uses ---------------------------------------------------------------------------------
+
+    def _use(self, index: int, expression: Expression) -> Iterator[Link]:
+        targets, rule = self.context.inference.found(self.file, self.facts, expression)
+        own = self._is_own_name(expression, targets)
+        if own:
+            return
+        self.tally.count(targets)
+        if not targets or len(targets) > _MAX_CANDIDATES:
+            return
+        source = self._sources.get(index, NONE)
+        if source == NONE:
+            source = self.owners[expression.scope]
+        at = (expression.line, expression.column, expression.name)
+        if expression.role in (Role.CALL, Role.CONSTRUCT):
+            yield from self._call(source, targets, rule, expression)
+            return
+        kind = _BY_ROLE.get(Role(expression.role), NONE)
+        if kind == NONE:
+            kind = self._read_kind(targets[0])
+        yield from self._linked(source, targets, kind, rule, *at)
+
+    def _is_own_name(self, expression: Expression, targets: Targets) -> bool:
+        """A field's first assignment is its definition, not a use of it."""
+        if expression.role != Role.WRITE or len(targets) != 1 or not isinstance(targets[0], int):
+            return False
+        if file_of(targets[0]) != self.file:
+            return False
+        definition = self.facts.definitions[definition_of(targets[0])]
+        return definition.line == expression.line and definition.column == expression.column
+
+    def _read_kind(self, target: Target) -> EdgeKind:
+        return EdgeKind.READS if self._kind(target) in VARIABLES else EdgeKind.REFERENCES
+
+    def _kind(self, target: Target) -> int:
+        if not isinstance(target, int):
+            return NONE
+        file = self.context.index.files[file_of(target)]
+        name = file.names.get(definition_of(target))
+        if name is not None:
+            return name.kind
+        return self.context.body(file.number).definitions[definition_of(target)].kind
+
+    def _call(
+        self, source: int, targets: Targets, rule: Rule, expression: Expression
+    ) -> Iterator[Link]:
+        at = (expression.line, expression.column, expression.name)
+        variables = [target for target in targets if self._kind(target) in VARIABLES]
+        direct = tuple(target for target in targets if target not in variables)
+        if len(direct) > 1 and self.context.policy_of(self.file).overload_by_arity:
+            direct = self._by_arity(direct, expression)
+        yield from self._called(source, direct, rule, at)
+        if not variables:
+            return
+        yield from self._linked(source, tuple(variables), EdgeKind.READS, rule, *at)
+        reached: dict[Target, None] = {}
+        for variable in variables:
+            for value in self.context.inference.of_target(variable):
+                if value.tag in (Tag.FUNCTION, Tag.CLASS):
+                    reached[value.key] = None
+                elif value.tag == Tag.INSTANCE:
+                    method = self.context.policy_of(self.file).call_method
+                    for target in (
+                        self.context.members.of_class(value.key, method) if method else ()
+                    ):
+                        reached[target] = None
+        if len(reached) <= _MAX_CANDIDATES:
+            yield from self._called(source, tuple(reached), Rule.FLOW, at)
+
+    def _called(
+        self, source: int, targets: Targets, rule: Rule, at: tuple[int, int, str]
+    ) -> Iterator[Link]:
+        for target in targets:
+            kind = EdgeKind.INSTANTIATES if self._kind(target) in _TYPES else EdgeKind.CALLS
+            yield from self._linked(source, (target,), kind, rule, *at, candidates=len(targets))
+
+    def _by_arity(self, targets: Targets, expression: Expression) -> Targets:
+        """Of several overloads those that take as many arguments as the call has."""
+        count = self._arguments(expression)
+        if count < 0:
+            return targets
+        fitting = tuple(
+            target for target in targets if isinstance(target, int) and self._takes(target, count)
+        )
+        return fitting or targets
+
+    def _arguments(self, callee: Expression) -> int:
+        """How many arguments the call around a callee passes."""
+        calls = self._call_counts()
+        return calls.get((callee.line, callee.column), NONE)
+
+    def _call_counts(self) -> dict[tuple[int, int], int]:
+        counts = self.__dict__.get("_counts")
+        if counts is None:
+            facts = self.facts
+            counts = {}
+            for expression in facts.expressions:
+                if expression.op in (Op.CALL, Op.NEW):
+                    callee = facts.operands[expression.first]
+                    if callee >= 0:
+                        at = facts.expressions[callee]
+                        counts[at.line, at.column] = expression.count - 1
+            self._counts: dict[tuple[int, int], int] = counts
+        return self._counts
+
+    def _takes(self, key: int, count: int) -> bool:
+        file = file_of(key)
+        facts = self.context.body(file)
+        parameters = facts.definitions[definition_of(key)].parameters
+        if not parameters:
+            return count == 0
+        if facts.definitions[parameters[-1]].flags & Flag.VARIADIC:
+            return count >= len(parameters) - 1
+        return count == len(parameters)
+
+    def _linked(  # noqa: PLR0917 - a link has many parts and no part of its own
+        self,
+        source: int,
+        targets: Targets,
+        kind: int,
+        rule: Rule,
+        line: int,
+        column: int,
+        name: str,
+        *,
+        candidates: int = 0,
+    ) -> Iterator[Link]:
+        count = candidates or len(targets)
+        if count > 1:
+            certainty = Certainty.AMBIGUOUS
+        elif rule in (Rule.INFERRED_TYPE, Rule.FLOW):
+            certainty = Certainty.INFERRED
+        else:
+            certainty = Certainty.EXACT
+        for target in targets:
+            yield Link(source, target, kind, certainty, rule, count, line, column, name)
+
+    # --- structure ----------------------------------------------------------------------------
+
+    def _overrides(self) -> Iterator[Link]:
+        """Members that replace one of a base type."""
+        for index, definition in enumerate(self.facts.definitions):
+            if definition.kind not in _TYPES or definition.body == NONE:
+                continue
+            key = key_of(self.file, index)
+            bases = self.context.members.linearization(key)[1:]
+            if not any(base.tag == Tag.CLASS for base in bases):
+                continue
+            for name, members in self.context.index.files[self.file].members.get(index, {}).items():
+                yield from self._overridden(name, members, bases)
+
+    def _overridden(
+        self, name: str, members: list[int], bases: tuple[Value, ...]
+    ) -> Iterator[Link]:
+        for base in bases:
+            if base.tag != Tag.CLASS:
+                continue
+            found = self.context.members.declared(base.key, name)
+            if not found:
+                continue
+            for member in members:
+                at = self.facts.definitions[member]
+                if at.kind in VARIABLES or at.kind == DefinitionKind.CONSTRUCTOR:
+                    continue
+                yield from self._linked(
+                    member, found[:1], EdgeKind.OVERRIDES, Rule.STRUCTURE, at.line, at.column, name
+                )
+            return

@@ -1,0 +1,332 @@
+"""From names to targets: imports, modules' members, free names. No types are needed here, except
+where a module's export is an expression."""
+
+from graph.model.edges import Rule
+from graph.resolve.context import Context
+from graph.resolve.index import IndexedFile
+from graph.resolve.values import (
+    DefinitionKey,
+    Tag,
+    Target,
+    Targets,
+    Value,
+    key_of,
+)
+from parsers.facts import (
+    NONE,
+    DefinitionKind,
+    Expression,
+    FileFacts,
+    Flag,
+    Import,
+    ScopeKind,
+    bound_import,
+)
+from parsers.language import ModuleStyle
+
+Found = tuple[Targets, Rule]
+
+_NOT_FOUND: Found = ((), Rule.LEXICAL)
+
+
+class Lookup:
+    """Name lookup for one commit."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    # --- names --------------------------------------------------------------------------------
+
+    def name(self, file: int, facts: FileFacts, expression: Expression) -> Found:
+        """What an identifier refers to, and by which rule."""
+        binding = expression.binding
+        if binding >= 0:
+            return self._siblings(file, facts, binding), Rule.LEXICAL
+        if binding < NONE:
+            return self.imported(file, facts.imports[bound_import(binding)]), Rule.IMPORT
+        return self.free(file, facts, expression)
+
+    def _siblings(self, file: int, facts: FileFacts, binding: int) -> Targets:
+        """The bound definition; with it, where overloads are several definitions, the others."""
+        if not self.context.policy_of(file).overload_by_arity:
+            return (key_of(file, binding),)
+        definition = facts.definitions[binding]
+        if definition.kind not in (DefinitionKind.METHOD, DefinitionKind.CONSTRUCTOR):
+            return (key_of(file, binding),)
+        owner = facts.scopes[definition.scope].definition
+        table = self.context.index.files[file].members.get(owner, {})
+        keys = tuple(key_of(file, index) for index in table.get(definition.name, ()))
+        return keys or (key_of(file, binding),)
+
+    def free(self, file: int, facts: FileFacts, expression: Expression) -> Found:
+        """A name that its own file does not bind."""
+        context = self.context
+        entry = context.index.files[file]
+        policy = entry.language.policy
+        if policy.inherited_names:
+            found = self._inherited(file, facts, expression)
+            if found:
+                return found, Rule.INHERITED
+        return context.memo.ask(
+            ("free", file, expression.name),
+            lambda: self._outside(entry, facts, expression.name),
+            _NOT_FOUND,
+        )
+
+    def _outside(self, entry: IndexedFile, facts: FileFacts, name: str) -> Found:
+        context = self.context
+        if entry.package:
+            context.touch_package(entry.package)
+            keys = context.index.packages[entry.package].top.get(name)
+            if keys:
+                return tuple(keys), Rule.PACKAGE
+        for record in facts.imports:
+            if record.name == "*" and record.scope == 0:
+                found = self.wildcard(entry, record, name)
+                if found:
+                    return found, Rule.WILDCARD
+        policy = entry.language.policy
+        if name in policy.builtins:
+            return (Value(Tag.EXTERNAL, -1, f"{policy.builtin_module}.{name}"),), Rule.BUILTIN
+        return _NOT_FOUND
+
+    def _inherited(self, file: int, facts: FileFacts, expression: Expression) -> Targets:
+        """A bare name that a base type of an enclosing class declares."""
+        scope = expression.scope
+        while scope >= 0:
+            entry = facts.scopes[scope]
+            if entry.kind == ScopeKind.CLASS and entry.definition >= 0:
+                found = self.context.members.of_class(
+                    key_of(file, entry.definition), expression.name
+                )
+                internal = tuple(target for target in found if isinstance(target, int))
+                if internal:
+                    return internal
+            scope = entry.parent
+        return ()
+
+    # --- imports ------------------------------------------------------------------------------
+
+    def imported(self, file: int, record: Import) -> Targets:
+        """What the name that an import binds refers to."""
+        entry = self.context.index.files[file]
+        key = (
+            "import",
+            file,
+            record.module,
+            record.name,
+            record.level,
+            record.default,
+            record.alias_line,
+        )
+        return self.context.memo.ask(key, lambda: self._imported(entry, record), ())
+
+    def _imported(self, entry: IndexedFile, record: Import) -> Targets:
+        module = record.module
+        if not record.name:
+            if entry.language.policy.module_style == ModuleStyle.DOTTED and not record.alias_line:
+                module = module.split(".", 1)[0]
+            found = self.module(entry, module, record.level)
+            if record.default and found.tag == Tag.MODULE:
+                return self.member(found, "default", strict=True) or (found,)
+            return (found,)
+        return self.from_module(entry, record, record.name)
+
+    def module(self, entry: IndexedFile, name: str, level: int) -> Value:
+        """The module, package or external name that `name` stands for in `entry`."""
+        value = self.context.modules.find(entry, name, level)
+        if value.tag == Tag.EXTERNAL and entry.language.policy.module_style == ModuleStyle.CLAUSE:
+            return self._nested_type(entry, name) or value
+        return value
+
+    def _nested_type(self, entry: IndexedFile, name: str) -> Value | None:
+        """`package.Outer.Inner` where only `package` is a package."""
+        package, _, rest = name.rpartition(".")
+        inner = [rest]
+        while package:
+            value = self.context.modules.find(entry, package, 0)
+            if value.tag == Tag.PACKAGE:
+                targets = self.member(value, inner[0])
+                for part in inner[1:]:
+                    targets = tuple(
+                        found
+                        for target in targets
+                        if isinstance(target, int)
+                        for found in self.context.members.of_class(target, part)
+                    )
+                first = next((t for t in targets if isinstance(t, int)), None)
+                return Value(Tag.CLASS, first) if first is not None else None
+            package, _, rest = package.rpartition(".")
+            inner.insert(0, rest)
+        return None
+
+    def from_module(self, entry: IndexedFile, record: Import, name: str) -> Targets:
+        """The name `name` taken out of the module that an import names."""
+        value = self.module(entry, record.module, record.level)
+        if value.tag == Tag.EXTERNAL:
+            joined = f"{value.name}.{name}" if value.name.strip(".") else value.name + name
+            return (Value(Tag.EXTERNAL, -1, joined),)
+        return self.member(value, name)
+
+    def wildcard(self, entry: IndexedFile, record: Import, name: str) -> Targets:
+        """What a wildcard import provides under `name`, if anything of this repository."""
+        value = self.module(entry, record.module, record.level)
+        if value.tag == Tag.EXTERNAL:
+            return ()
+        if value.tag == Tag.MODULE and not self._offers(value.key, name):
+            return ()
+        return tuple(target for target in self.member(value, name) if not _is_external(target))
+
+    def _offers(self, file: int, name: str) -> bool:
+        """Whether a wildcard import takes the name: as `__all__` lists it, else if it is public."""
+        listed = [e.name for e in self.context.index.files[file].outline.exports if e.value == NONE]
+        self.context.touch(file)
+        return "*" + name in listed if listed else not name.startswith("_")
+
+    # --- members of modules and packages ------------------------------------------------------
+
+    def member(self, value: Value, name: str, *, strict: bool = False) -> Targets:
+        """What `name` means inside a module, package or class value.
+
+        With `strict`, only what the module exports by a clause or syntax of its own.
+        """
+        match value.tag:
+            case Tag.MODULE:
+                return self.context.memo.ask(
+                    ("module", value.key, name, strict),
+                    lambda: self._module_member(value, name, strict),
+                    (),
+                )
+            case Tag.PACKAGE:
+                return self._package_member(value, name)
+            case Tag.EXTERNAL:
+                return (Value(Tag.EXTERNAL, -1, f"{value.name}.{name}"),)
+            case Tag.CLASS:
+                return self.context.members.of_class(value.key, name)
+            case _:
+                return ()
+
+    def _package_member(self, value: Value, name: str) -> Targets:
+        package = self.context.index.packages.get(value.name)
+        if package is None:
+            inner = self.context.modules.submodule(value, name)
+            return (inner,) if inner is not None else ()
+        self.context.touch_package(value.name)
+        keys = package.top.get(name)
+        if keys:
+            return tuple(keys)
+        return self._subpackage(value, name)
+
+    def _subpackage(self, value: Value, name: str) -> Targets:
+        key = f"{value.name}.{name}"
+        return (Value(Tag.PACKAGE, -1, key),) if key in self.context.index.packages else ()
+
+    def _module_member(self, value: Value, name: str, strict: bool) -> Targets:  # noqa: FBT001
+        context = self.context
+        file = context.index.files[value.key]
+        context.touch(file.number)
+        exported = self._exported(file, name)
+        if exported:
+            return exported
+        if file.language.policy.module_style == ModuleStyle.PATH:
+            own = self._exported_definitions(file, name)
+            return own or (() if strict else self._assigned_module(file, name))
+        own = tuple(key_of(file.number, index) for index in file.top.get(name, ()))
+        if own:
+            return self._last(own)
+        return self._reexported(file, value, name)
+
+    def _last(self, keys: tuple[DefinitionKey, ...]) -> Targets:
+        """Of several definitions of one name the last that is no bare variable."""
+        if len(keys) == 1:
+            return keys
+        solid = [
+            key for key in keys if self.context.outline_name(key).kind != DefinitionKind.VARIABLE
+        ]
+        implemented = [
+            key for key in solid if not self.context.outline_name(key).flags & Flag.OVERLOAD
+        ]
+        return tuple((implemented or solid or list(keys))[-1:])
+
+    def _exported_definitions(self, file: IndexedFile, name: str) -> Targets:
+        flag = Flag.DEFAULT_EXPORT if name == "default" else Flag.EXPORTED
+        if name == "default":
+            return tuple(
+                key_of(file.number, entry.index)
+                for entry in file.outline.names
+                if entry.flags & flag and entry.container == NONE
+            )
+        keys = [
+            key_of(file.number, index)
+            for index in file.top.get(name, ())
+            if file.names[index].flags & flag
+        ]
+        return self._merged(keys)
+
+    def _merged(self, keys: list[DefinitionKey]) -> Targets:
+        """Overload signatures stand aside for the implementation; a merged name is its first."""
+        solid = [k for k in keys if not self.context.outline_name(k).flags & Flag.OVERLOAD]
+        return tuple((solid or keys)[:1]) if len(keys) > 1 else tuple(keys)
+
+    def _exported(self, file: IndexedFile, name: str) -> Targets:
+        """By an export clause or a re-export of the file."""
+        found: list[Target] = []
+        for export in file.outline.exports:
+            if export.name == name and export.value >= 0:
+                facts = self.context.body(file.number)
+                expression = facts.expressions[export.value]
+                found += self.context.inference.targets(file.number, facts, expression)
+        if found:
+            return tuple(dict.fromkeys(found))
+        if file.language.policy.module_style != ModuleStyle.PATH:
+            return ()
+        for record in file.outline.imports:
+            if record.reexport == name:
+                return self._imported(file, record)
+        if name == "default":
+            return ()
+        for record in file.outline.imports:
+            if record.reexport == "*" and record.name == "*":
+                module = self.module(file, record.module, record.level)
+                if module.tag == Tag.MODULE:
+                    found += self.member(module, name, strict=True)
+            if found:
+                return tuple(found)
+        return ()
+
+    def _assigned_module(self, file: IndexedFile, name: str) -> Targets:
+        """`module.exports = value`: the module is the value, and its members are the value's."""
+        for export in file.outline.exports:
+            if export.name == "=" and export.value >= 0:
+                facts = self.context.body(file.number)
+                if name == "default":
+                    expression = facts.expressions[export.value]
+                    return self.context.inference.targets(file.number, facts, expression)
+                values = self.context.inference.of_expression(file.number, export.value)
+                return tuple(
+                    dict.fromkeys(
+                        target
+                        for value in values
+                        for target in self.context.inference.member_targets(value, name)
+                    )
+                )
+        return ()
+
+    def _reexported(self, file: IndexedFile, value: Value, name: str) -> Targets:
+        """A module also offers what it imports, what it takes by wildcard, and its submodules."""
+        for record in reversed(file.outline.imports):
+            if record.alias == name:
+                return self.imported(file.number, record)
+        inner = self.context.modules.submodule(value, name)
+        if inner is not None:
+            return (inner,)
+        for record in file.outline.imports:
+            if record.name == "*":
+                found = self.wildcard(file, record, name)
+                if found:
+                    return found
+        return ()
+
+
+def _is_external(target: Target) -> bool:
+    return isinstance(target, Value) and target.tag == Tag.EXTERNAL
