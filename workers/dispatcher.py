@@ -9,11 +9,8 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 
 import structlog
-from celery.exceptions import CeleryError
-from kombu.exceptions import KombuError
 
 from graph import telemetry
 from graph.errors import StorageError
@@ -22,9 +19,9 @@ from graph.storage import jobs
 from graph.storage.locks import SessionLock
 from graph.storage.session import system_session
 from graph.storage.signals import Listener
-from workers.queues import JOB_TASKS
+from workers import messages
+from workers.queues import LEADER_LOCK
 
-LEADER_LOCK = "dispatcher"
 # How soon another takes over when the leader dies, and how soon work goes on after a restart of
 # the database.
 _RETRY_SECONDS = 1.0
@@ -33,41 +30,19 @@ _REAP_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
-Publish = Callable[[jobs.Dispatched], None]
-
-
-def publish(job: jobs.Dispatched) -> None:
-    """Tell the workers. The message holds ids and nothing else.
-
-    Raises what the transport raises when Redis does not answer.
-    """
-    from workers.celery_app import app  # noqa: PLC0415  needs a broker, which tests of passes do not
-
-    ids = {"tenant_id": str(job.tenant_id), "job_id": str(job.job_id), "epoch": job.epoch}
-    app.send_task(
-        JOB_TASKS[job.kind],
-        kwargs=ids,
-        task_id=job.task_id,
-        argsrepr="()",
-        kwargsrepr=repr(ids),
-        retry=False,
-        ignore_result=True,
-    )
-
 
 class Dispatcher:
     """Leads while it holds the lock. Everything it knows can be lost: the rows say it again."""
 
-    def __init__(self, settings: Settings, publish: Publish = publish) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._publish = publish
         # Dispatched, but Redis was not there to be told. Tried again at each pass: waiting until
         # the reaper takes them back would cost minutes for a restart of seconds.
         self._untold: deque[tuple[float, jobs.Dispatched]] = deque()
         self._next_reap = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Lead whenever nobody else does, until told to stop. Survives a restart of the database."""
+        """Lead whenever nobody else does, until told to stop; outlive a restarting database."""
         while not stop.is_set():
             try:
                 with SessionLock(self._settings, LEADER_LOCK, role="dispatcher") as lock:
@@ -115,9 +90,9 @@ class Dispatcher:
             # After its lease the reaper takes it back: that message would be of the past.
             if time.monotonic() < until:
                 try:
-                    self._publish(job)
-                except (KombuError, CeleryError, OSError) as error:
-                    _log.warning("dispatcher.broker_unavailable", error=type(error).__name__)
+                    messages.publish(job)
+                except messages.BrokerUnavailable as error:
+                    _log.warning("dispatcher.broker_unavailable", error=error.code)
                     return
                 _log.info("job.dispatched", job_id=str(job.job_id), epoch=job.epoch)
             self._untold.popleft()

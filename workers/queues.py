@@ -33,3 +33,6 @@ ROUTES: dict[str, Queue] = {
 
 # Which task runs a job of a kind.
 JOB_TASKS: dict[str, str] = {"ingest": INGEST_TASK}
+
+# Held by the dispatcher that leads.
+LEADER_LOCK = "dispatcher"

@@ -10,7 +10,7 @@ from typing_extensions import override
 _log = structlog.get_logger(__name__)
 
 
-class LoggedTask(Task):
+class LoggedTask(Task):  # type: ignore[type-arg]  # generic in its stubs alone
     """Binds the ids of a message to the logs of its task. Hooks run in the worker's child."""
 
     abstract = True

@@ -1,0 +1,49 @@
+"""What we say to Celery: that a job is to be run, that one is not. Ids and nothing else.
+
+A message is a nudge. One that is lost, doubled or late changes when a job runs, never whether.
+"""
+
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError
+
+from graph.errors import CodeloomError
+from graph.storage.jobs import Dispatched
+from workers.celery_app import app
+from workers.queues import JOB_TASKS
+
+
+class BrokerUnavailable(CodeloomError):
+    """Redis does not take messages at this moment."""
+
+    code = "broker_unavailable"
+    kind = "unavailable"
+    transient = True
+
+
+def publish(job: Dispatched) -> None:
+    """Tell the workers to run a job. Raises BrokerUnavailable."""
+    ids = {"tenant_id": str(job.tenant_id), "job_id": str(job.job_id), "epoch": job.epoch}
+    try:
+        app.send_task(
+            JOB_TASKS[job.kind],
+            kwargs=ids,
+            task_id=job.task_id,
+            # What events, logs and Flower show of the message.
+            argsrepr="()",
+            kwargsrepr=repr(ids),
+            retry=False,
+            ignore_result=True,
+        )
+    except (KombuError, CeleryError, OSError) as error:
+        raise BrokerUnavailable from error
+
+
+def revoke(task_id: str, *, terminate: bool) -> None:
+    """Tell the workers not to run a task; with `terminate`, end the child that runs it.
+
+    Raises BrokerUnavailable.
+    """
+    try:
+        app.control.revoke(task_id, terminate=terminate, signal="SIGTERM")
+    except (KombuError, CeleryError, OSError) as error:
+        raise BrokerUnavailable from error
