@@ -1,0 +1,112 @@
+"""Who is asking: an API key becomes a caller, or the request ends with 401.
+
+Everything under `/v1` is closed unless a valid key is sent, before routing and before a body is
+read: a route that forgets to ask for a caller is still closed, and a stranger cannot tell which
+routes exist.
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+from anyio import to_thread
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graph.errors import ApiKeyInvalid, CodeloomError
+from graph.storage import keys
+from graph.storage.keys import Caller
+from service.errors import answer
+from service.problems import problem_response
+
+# A revoked key is refused everywhere at the latest this long after its revocation.
+REMEMBERED_SECONDS = 15.0
+_REMEMBERED_KEYS = 10_000
+_CLOSED = "/v1"
+
+Lookup = Callable[[str], Caller | None]
+
+
+class Authenticator:
+    """Finds the caller of a key, and remembers it for a few seconds.
+
+    Remembering saves a round trip to the database on nearly every request. Only digests are kept,
+    and only of keys that were valid: guessing finds nothing to compare with.
+    """
+
+    def __init__(self, lookup: Lookup, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lookup = lookup
+        self._clock = clock
+        self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._lock = Lock()
+
+    async def caller(self, secret: str) -> Caller:
+        """The caller of a key.
+
+        Raises ApiKeyInvalid, TenantSuspended, or StorageError when the database is away.
+        """
+        if not keys.well_formed(secret):
+            raise ApiKeyInvalid  # costs neither a thread nor a look-up
+        digest = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+        known = self._remembered(digest)
+        if known is not None:
+            return known
+        caller = await to_thread.run_sync(self._lookup, secret)
+        if caller is None:
+            raise ApiKeyInvalid
+        self._remember(digest, caller)
+        return caller
+
+    def _remembered(self, digest: bytes) -> Caller | None:
+        with self._lock:
+            caller, until = self._known.get(digest, (None, 0.0))
+            return caller if until > self._clock() else None
+
+    def _remember(self, digest: bytes, caller: Caller) -> None:
+        with self._lock:
+            self._known[digest] = (caller, self._clock() + REMEMBERED_SECONDS)
+            self._known.move_to_end(digest)
+            if len(self._known) > _REMEMBERED_KEYS:
+                self._known.popitem(last=False)
+
+
+class Authentication:
+    """Lets a request to `/v1` pass only with a caller, which it puts into the request's state."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+        self.app = app
+        self.authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its caller, or answer 401, 403 or 503."""
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not (path == _CLOSED or path.startswith(_CLOSED + "/")):
+            await self.app(scope, receive, send)
+            return
+        secret = presented(Headers(scope=scope))
+        if not secret:
+            challenge = {"www-authenticate": 'Bearer realm="codeloom"'}
+            refusal = problem_response(scope, "api_key_missing", headers=challenge)
+            await refusal(scope, receive, send)
+            return
+        try:
+            caller = await self.authenticator.caller(secret)
+        except CodeloomError as error:
+            await answer(scope, error)(scope, receive, send)
+            return
+        scope["state"]["caller"] = caller
+        scope["state"]["tenant"] = str(caller.tenant_id)
+        await self.app(scope, receive, send)
+
+
+def presented(headers: Headers) -> str:
+    """The key a request carries, or an empty string.
+
+    `X-API-Key` counts when there is no bearer token: a proxy may use `Authorization` for itself.
+    """
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return headers.get("x-api-key", "").strip()

@@ -1,0 +1,137 @@
+"""What a route may ask for in its signature: a caller with a scope, a page, the shared parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Query, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from graph.errors import CodeloomError, PermissionMissing, RepositoryNotFound
+from graph.model.ids import RepositoryId
+from graph.queries.page import Binding, Cursors, Key, Page
+from graph.settings import Settings
+from graph.storage.keys import Caller
+
+PAGE_LIMIT = 50
+MAX_PAGE_LIMIT = 500
+_MAX_CURSOR_CHARACTERS = 8192
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What all requests of a process share."""
+
+    settings: Settings
+    cursors: Cursors
+
+
+def _backend(request: Request) -> Backend:
+    found: Backend = request.app.state.backend
+    return found
+
+
+Shared = Annotated[Backend, Depends(_backend)]
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="The API key as a bearer token.",
+)
+_header = APIKeyHeader(
+    name="X-API-Key",
+    auto_error=False,
+    scheme_name="apiKey",
+    description="The API key in a header of its own.",
+)
+
+
+def _requires(scope: str) -> Callable[..., Caller]:
+    # `async`, so that asking for a caller costs no thread: it was found before routing.
+    async def caller(
+        request: Request,
+        _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+        _key: Annotated[str | None, Security(_header)],
+    ) -> Caller:
+        found: Caller = request.scope["state"]["caller"]
+        if scope not in found.scopes:
+            raise PermissionMissing(f"This needs a key with the scope {scope}.")
+        return found
+
+    return caller  # type: ignore[return-value]  # FastAPI awaits it
+
+
+Reader = Annotated[Caller, Depends(_requires("read"))]
+Ingester = Annotated[Caller, Depends(_requires("ingest"))]
+Admin = Annotated[Caller, Depends(_requires("admin"))]
+
+
+def may_use(
+    caller: Caller,
+    repository_id: RepositoryId | None,
+    error: type[CodeloomError] = RepositoryNotFound,
+) -> None:
+    """Nothing, if the caller's key is for this repository.
+
+    Raises `error` otherwise, as if there were no such thing: the key was made for not knowing it.
+    """
+    if caller.repositories is not None and repository_id not in caller.repositories:
+        raise error
+
+
+class Paging:
+    """The page that a request asks for, of the list that its path and filters make."""
+
+    def __init__(
+        self,
+        request: Request,
+        backend: Shared,
+        limit: Annotated[
+            int,
+            Query(ge=1, le=MAX_PAGE_LIMIT, description="Items on the page, at most."),
+        ] = PAGE_LIMIT,
+        cursor: Annotated[
+            str | None,
+            Query(
+                max_length=_MAX_CURSOR_CHARACTERS,
+                description="The next_cursor of the page before, with the same filters.",
+            ),
+        ] = None,
+    ) -> None:
+        self.limit = limit
+        self._cursor = cursor
+        self._cursors = backend.cursors
+        self._request = request
+
+    def position(self) -> tuple[Key | None, bytes]:
+        """After which key to go on, and in which snapshot.
+
+        Raises CursorInvalid for a cursor that was not made for this list.
+        """
+        if self._cursor is None:
+            return None, b""
+        position = self._cursors.open(self._binding(), self._cursor)
+        return position.key, position.snapshot
+
+    def next_cursor(self, page: Page[Row], snapshot: bytes = b"") -> str | None:
+        """The cursor of the next page, if there is one."""
+        if page.next_key is None:
+            return None
+        return self._cursors.seal(self._binding(), page.next_key, snapshot)
+
+    def _binding(self) -> Binding:
+        request = self._request
+        caller: Caller = request.scope["state"]["caller"]
+        filters: dict[str, object] = {
+            f"path {name}": value for name, value in request.path_params.items()
+        }
+        for name in request.query_params:
+            # Everything else that was asked for is a filter, also what a route will add later.
+            if name not in {"cursor", "limit"}:
+                filters[f"query {name}"] = request.query_params.getlist(name)
+        return Binding(caller.tenant_id.bytes, request.scope["route"].path, filters)
+
+
+Paged = Annotated[Paging, Depends()]

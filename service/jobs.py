@@ -1,0 +1,110 @@
+"""A job as it is shown, wherever it is shown."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from graph.model.jobs import JobState
+from graph.storage.jobs import Job as Row
+from service.schemas import Shape
+from workers.facade import TaskInfo, TaskStatus
+
+
+class Progress(Shape):
+    """How far a job is."""
+
+    stage: str | None = Field(
+        description="checkout, inventory, parse, resolve, load or publish; null before the first.",
+    )
+    percent: int = Field(ge=0, le=100, description="Over the whole job.")
+    files_done: int
+    files_total: int
+    nodes: int
+    edges: int
+
+
+class JobError(Shape):
+    """Why a job did not succeed."""
+
+    code: str = Field(examples=["host_unreachable"])
+    message: str
+
+
+class Job(Shape):
+    """A requested piece of work."""
+
+    id: UUID
+    kind: str
+    state: JobState
+    repository_id: UUID | None
+    ref: str | None = Field(description="As requested; null means the default ref.")
+    commit: str | None = Field(description="As requested; null means what the ref points at.")
+    force: bool
+    progress: Progress
+    attempt: int = Field(description="How often it was started, as far as it counts.")
+    max_attempts: int
+    task_id: str | None = Field(description="The Celery task of the latest attempt.")
+    error: JobError | None
+    snapshot_id: UUID | None = Field(description="What it published.")
+    superseded_by: UUID | None = Field(description="The job that made this one pointless.")
+    report: dict[str, Any] | None = Field(
+        description="Counts, times by stage and notes; null before the job has succeeded.",
+    )
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Task(Shape):
+    """A job, seen as the Celery task that runs it."""
+
+    task_id: str
+    status: TaskStatus
+    ready: bool = Field(description="True once the job has ended, in whatever way.")
+    job: Job
+
+
+def job(row: Row) -> Job:
+    """The job of a row."""
+    error = None
+    if row.error_code is not None:
+        error = JobError(code=row.error_code, message=row.error_message or "")
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        state=row.state,
+        repository_id=row.repository_id,
+        ref=row.ref,
+        commit=row.commit,
+        force=row.force,
+        progress=Progress(
+            stage=row.stage,
+            percent=row.percent,
+            files_done=row.files_done,
+            files_total=row.files_total,
+            nodes=row.nodes,
+            edges=row.edges,
+        ),
+        attempt=row.attempt,
+        max_attempts=row.max_attempts,
+        task_id=row.task_id,
+        error=error,
+        snapshot_id=row.snapshot_id,
+        superseded_by=row.superseded_by,
+        report=row.report,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def task(info: TaskInfo) -> Task:
+    """The job of a task, as one polls it."""
+    return Task(
+        task_id=info.task_id,
+        status=info.status,
+        ready=info.job.finished_at is not None,
+        job=job(info.job),
+    )

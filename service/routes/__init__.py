@@ -1,0 +1,34 @@
+"""The table of contents of the API."""
+
+from service.routes import (
+    docs,
+    files,
+    health,
+    jobs,
+    problems,
+    repositories,
+    snapshots,
+    symbols,
+    tenants,
+)
+
+ROUTERS = (
+    tenants.router,
+    repositories.router,
+    jobs.router,
+    snapshots.router,
+    symbols.router,
+    files.router,
+    health.router,
+    problems.router,
+    docs.router,
+)
+
+TAGS = [
+    {"name": "tenant", "description": "Whose key this is."},
+    {"name": "repositories", "description": "What may be ingested."},
+    {"name": "jobs", "description": "Ingestions are requested, watched and cancelled."},
+    {"name": "snapshots", "description": "The graph of one repository at one commit."},
+    {"name": "graph", "description": "Questions to a snapshot."},
+    {"name": "service", "description": "The service itself."},
+]

@@ -1,0 +1,179 @@
+"""Ingestions are asked for, and every job is watched and cancelled, here."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Path, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from graph.errors import JobNotFound, PermissionMissing, RepositoryNotFound
+from graph.model.ids import JobId, RepositoryId
+from graph.model.jobs import JobState
+from graph.queries.page import Page
+from graph.storage import jobs, repositories
+from graph.storage.keys import Caller
+from graph.storage.session import tenant_session
+from service import jobs as shape
+from service import schemas
+from service.deps import Ingester, Paged, Reader, Shared, may_use
+from service.reads import RepositoryParameter
+from service.wire import Text
+from workers import facade
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+
+JobParameter = Annotated[UUID, Path(description="The job.")]
+
+
+class Ingestion(schemas.Request):
+    """What to ingest; nothing means the default ref."""
+
+    ref: Text | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1024,
+        description="A branch or tag; its head becomes this snapshot.",
+        examples=["main"],
+    )
+    commit: str | None = Field(
+        default=None,
+        pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$",
+        description="A commit's full hash. Without a ref, no head is moved.",
+    )
+    force: bool = Field(
+        default=False,
+        description="Build the snapshot anew, even if there is one of this commit.",
+    )
+
+
+class JobPage(schemas.Page[shape.Job]):
+    """Jobs, newest first."""
+
+
+@router.post(
+    "/repositories/{repository_id}/ingestions",
+    status_code=202,
+    response_model=shape.Job,
+    responses={
+        202: {
+            "headers": {
+                "Location": {
+                    "description": "Where to watch the job.",
+                    "schema": {"type": "string"},
+                }
+            }
+        }
+    },
+)
+def request_ingestion(
+    caller: Ingester,
+    backend: Shared,
+    repository_id: RepositoryParameter,
+    body: Ingestion | None = None,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[\x20-\x7e]+$",
+            description="Repeating a request with the same key answers with the same job.",
+        ),
+    ] = None,
+) -> Response:
+    """Ask for an ingestion. A request for a ref that already waits answers with the waiting job."""
+    may_use(caller, RepositoryId(repository_id))
+    wanted = body or Ingestion()
+    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+        job = facade.request_ingestion(
+            connection,
+            repository_id=RepositoryId(repository_id),
+            ref=wanted.ref,
+            commit=wanted.commit,
+            force=wanted.force,
+            idempotency_key=idempotency_key,
+            created_by=caller.key_id,
+        )
+    return Response(
+        shape.job(job).model_dump_json().encode(),
+        status_code=202,
+        media_type="application/json",
+        headers={"location": f"/v1/jobs/{job.id}"},
+    )
+
+
+@router.get("/jobs")
+def list_jobs(
+    caller: Reader,
+    backend: Shared,
+    paging: Paged,
+    repository_id: Annotated[UUID | None, Query(description="Only of this repository.")] = None,
+    state: Annotated[
+        list[JobState] | None, Query(max_length=8, description="Only in these states.")
+    ] = None,
+) -> JobPage:
+    """The tenant's jobs, newest first. An unknown repository has none."""
+    if caller.repositories is not None and repository_id not in caller.repositories:
+        raise PermissionMissing("This key must name one of its repositories.")
+    after, _ = paging.position()
+    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+        number = None
+        if repository_id is not None:
+            try:
+                known = repositories.get(connection, repository_id=RepositoryId(repository_id))
+            except RepositoryNotFound:
+                # A filter that nothing passes, not a thing that was asked for by name.
+                return JobPage(items=[], next_cursor=None, truncated=False)
+            number = known.number
+        found = jobs.list_page(
+            connection,
+            repository=number,
+            states=state or (),
+            before=JobId(UUID(str(after[0]))) if after else None,
+            limit=paging.limit + 1,
+        )
+    page = Page.cut(found, paging.limit, lambda job: (str(job.id),))
+    return JobPage(
+        items=[shape.job(job) for job in page.rows],
+        next_cursor=paging.next_cursor(page),
+        truncated=False,
+    )
+
+
+@router.get("/jobs/{job_id}")
+def get_job(caller: Reader, backend: Shared, job_id: JobParameter) -> shape.Job:
+    """A job: its state, how far it is, and in the end its report."""
+    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+        return shape.job(_seen(caller, jobs.get(connection, job_id=JobId(job_id))))
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel_job(caller: Ingester, backend: Shared, job_id: JobParameter) -> shape.Job:
+    """Cancel a job that has not ended. A worker that holds it stops within seconds."""
+    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+        _seen(caller, jobs.get(connection, job_id=JobId(job_id)))
+        return shape.job(facade.cancel(connection, job_id=JobId(job_id)))
+
+
+@router.get("/tasks/{task_id}")
+def get_task(
+    caller: Reader,
+    backend: Shared,
+    task_id: Annotated[
+        Text,
+        Path(
+            max_length=64,
+            description="The Celery task's id, as a job's `task_id` says it.",
+        ),
+    ],
+) -> shape.Task:
+    """The job that a Celery task works on, in the words that one polls a task for."""
+    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+        info = facade.task_info(connection, task_id=task_id)
+    _seen(caller, info.job)
+    return shape.task(info)
+
+
+def _seen(caller: Caller, job: jobs.Job) -> jobs.Job:
+    may_use(caller, job.repository_id, JobNotFound)
+    return job

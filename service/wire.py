@@ -1,0 +1,35 @@
+"""How values become bytes on the wire, and which strings may come in.
+
+Text that a client sends can hold what neither JSON nor PostgreSQL can carry back: NUL characters
+and halves of surrogate pairs. Both are refused at the door, so no room behind it has to think of
+them; where a refusal quotes such text, it is escaped.
+"""
+
+from typing import Annotated
+
+import msgspec
+from pydantic import AfterValidator
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(value: object) -> bytes:
+    """JSON bytes of plain values. Lone surrogates would raise, so quote text with `printable`."""
+    return _encoder.encode(value)
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that UTF-8 cannot hold."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain NUL characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not contain halves of surrogate pairs")
+    return text
+
+
+# A string that PostgreSQL can store and JSON can carry.
+Text = Annotated[str, AfterValidator(_storable)]
