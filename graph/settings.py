@@ -53,6 +53,10 @@ class Settings(BaseSettings):
 
     # Seals page cursors; the same in all API processes. Without it, one is kept in `codeloom_home`.
     codeloom_secret: str | None = Field(default=None, repr=False)
+    # For the command line: an API that runs elsewhere, and a key for it. Without them, the stack of
+    # `codeloom_home` is asked.
+    codeloom_api_url: str | None = None
+    codeloom_api_key: str | None = Field(default=None, repr=False)
 
     # --- what is allowed -----------------------------------------------------------------------
     # A path on this machine as a repository: right for one's own machine, never for a service.
