@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from graph.errors import FileNotInSnapshot
 from graph.model.ids import DocumentId
 from graph.model.nodes import NodeKind
+from graph.model.rows import DocumentStatus
 from graph.queries import symbols
 from graph.queries.page import Key, Page
 from graph.queries.snapshots import MEMBER, Reading, statement
@@ -25,7 +26,7 @@ class File:
     raw_path: bytes
     path: str
     language: str | None
-    status: str
+    status: DocumentStatus
     skip_reason: str | None
     lines: int
     size_bytes: int
