@@ -4,17 +4,28 @@ The row is written after the bytes, so that a row without bytes is an alarm and 
 row are merely rubbish.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     ForeignKeyConstraint,
     Integer,
     LargeBinary,
+    Row,
     Table,
     Text,
+    delete,
+    select,
 )
+from sqlalchemy.dialects.postgresql import insert
 
+from graph.errors import ArtifactNotFound
+from graph.model.ids import RepositoryNumber
+from graph.storage.artifacts import Artifact
 from graph.storage.schema import metadata, moment, tenant_column
+from graph.storage.session import tenant_of
 
 artifacts = Table(
     "artifacts",
@@ -30,3 +41,56 @@ artifacts = Table(
         ["tenant_id", "repository"], ["repositories.tenant_id", "repositories.number"]
     ),
 )
+
+
+def record(
+    conn: Connection, *, artifact: Artifact, repository: RepositoryNumber | None = None
+) -> None:
+    """The tenant has this artifact; a second time changes nothing."""
+    new = insert(artifacts).values(
+        tenant_id=tenant_of(conn),
+        kind=artifact.kind,
+        sha256=artifact.sha256,
+        size_bytes=artifact.size_bytes,
+        repository=repository,
+    )
+    conn.execute(new.on_conflict_do_nothing())
+
+
+def get(conn: Connection, *, kind: str, sha256: bytes) -> Artifact:
+    """The artifact, if the tenant has it; raises ArtifactNotFound."""
+    row = conn.execute(
+        select(artifacts).where(
+            artifacts.c.tenant_id == tenant_of(conn),
+            artifacts.c.kind == kind,
+            artifacts.c.sha256 == sha256,
+        )
+    ).first()
+    if row is None:
+        raise ArtifactNotFound
+    return _artifact(row)
+
+
+def of_repository(conn: Connection, *, repository: RepositoryNumber) -> list[Artifact]:
+    """The artifacts that were made for a repository, oldest first."""
+    query = (
+        select(artifacts)
+        .where(artifacts.c.tenant_id == tenant_of(conn), artifacts.c.repository == repository)
+        .order_by(artifacts.c.created_at, artifacts.c.sha256)
+    )
+    return [_artifact(row) for row in conn.execute(query)]
+
+
+def forget(conn: Connection, *, kind: str, sha256: bytes) -> None:
+    """The tenant has no such artifact; remove the object after this has been committed."""
+    conn.execute(
+        delete(artifacts).where(
+            artifacts.c.tenant_id == tenant_of(conn),
+            artifacts.c.kind == kind,
+            artifacts.c.sha256 == sha256,
+        )
+    )
+
+
+def _artifact(row: Row[Any]) -> Artifact:
+    return Artifact(kind=row.kind, sha256=row.sha256, size_bytes=row.size_bytes)
