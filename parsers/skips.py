@@ -4,7 +4,6 @@ A skip is expected and recorded. It is neither a fault (ours, on one file) nor a
 the job). The text of a reason is stored and answered, so a reason is only ever added.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -55,10 +54,3 @@ SKIP_REASONS: dict[SkipReason, str] = {
     SkipReason.MEMORY: "Its parser needed more memory than one file may take.",
     SkipReason.CRASHED: "Its parser died.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A verdict on one blob: no facts, and why."""
-
-    reason: SkipReason

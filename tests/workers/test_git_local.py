@@ -68,12 +68,14 @@ def read_all(opened: fetch.Checkout) -> dict[bytes, bytes | None]:
 class TestWhichCommit:
     def test_without_a_ref_it_is_the_current_branch(self, repo: Repo, home: Path) -> None:
         commit = repo.commit({"a.py": "a = 1\n"})
-        assert resolve(repo.path, home) == targets.Target(commit, "refs/heads/main")
+        assert resolve(repo.path, home) == targets.Target(
+            commit, "refs/heads/main", is_default=True
+        )
 
     def test_with_a_detached_head_it_is_head(self, repo: Repo, home: Path) -> None:
         commit = repo.commit()
         repo.git("checkout", "--quiet", "--detach")
-        assert resolve(repo.path, home) == targets.Target(commit, "HEAD")
+        assert resolve(repo.path, home) == targets.Target(commit, "HEAD", is_default=True)
 
     def test_branches_tags_full_names_and_ids_are_found(self, repo: Repo, home: Path) -> None:
         first = repo.commit({"a.py": "a = 1\n"})

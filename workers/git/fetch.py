@@ -101,8 +101,9 @@ def open_local(
 
 def _make_repository(scratch: Path, *, sha256: bool) -> tuple[Path, Path]:
     git_dir, home = scratch / "repository.git", scratch / "home"
-    for folder in (home, git_dir / "refs", git_dir / "objects" / "info"):
-        folder.mkdir(parents=True, mode=0o700)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in ("refs", "objects/info"):
+        (git_dir / folder).mkdir(parents=True, mode=0o700)
     (git_dir / "HEAD").write_text("ref: refs/heads/none\n")
     _configure(git_dir, sha256=sha256)
     return git_dir, home

@@ -30,6 +30,8 @@ class Target:
     commit: str
     # `refs/heads/main`; "HEAD" where that is detached; None where a commit id was asked for.
     ref: str | None
+    # Whether that is what the repository answers with when no ref is named.
+    is_default: bool = False
 
     @property
     def branch_or_tag(self) -> str | None:
@@ -122,11 +124,11 @@ def _choose(refs: dict[str, str], wanted: str | None, *, what: str) -> Target:
             raise RepositoryEmpty(f"{what} is empty, or it is not a Git repository.")
         if "HEAD" not in refs:
             raise RepositoryEmpty(f"{what} has no commit on its default branch.")
-        return Target(commit=refs["HEAD"], ref=refs.get("ref:HEAD", "HEAD"))
+        return Target(refs["HEAD"], refs.get("ref:HEAD", "HEAD"), is_default=True)
     for name in _candidates(wanted, _REMOTE_PREFIXES):
         commit = refs.get(f"{name}^{{}}") or refs.get(name)
         if commit is not None:
-            return Target(commit=commit, ref=name)
+            return Target(commit, name, is_default=refs.get("ref:HEAD") == name)
     if not refs:
         raise RepositoryEmpty(f"{what} is empty, or it is not a Git repository.")
     raise _unknown(wanted, what, abbreviation_hint=True)
@@ -155,7 +157,8 @@ def resolve_local(
         raise failures.from_complaint(answer.complaint, what=str(repository))
     for (_, ref), line in zip(names, answer.output.decode().splitlines(), strict=True):
         if _FULL_ID.fullmatch(line):
-            return Target(commit=line, ref=ref)
+            is_default = ref is not None and ref in ("HEAD", repository.head_ref())
+            return Target(line, ref, is_default=is_default)
     if "is ambiguous" in answer.complaint:
         raise RefNotFound(f"{wanted!r} is the beginning of more than one commit id.")
     if wanted is None or repository.has_no_refs():

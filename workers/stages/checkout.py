@@ -103,9 +103,7 @@ def checkout(located: Located, access: Access) -> Opened:
 def _notes(located: Located, opened: Checkout) -> list[str]:
     """A note on uncommitted work, where the commit is the one that the work tree is at."""
     repository = located.remote
-    if not isinstance(repository, LocalRepository) or located.target.ref is None:
-        return []
-    if located.target.ref not in ("HEAD", repository.head_ref()):
+    if not isinstance(repository, LocalRepository) or not located.target.is_default:
         return []
     note = local.uncommitted(
         repository, opened.commit, scratch=opened.git_dir, home=opened.home, limits=opened.limits

@@ -1,20 +1,23 @@
 """Checkout -> every path of the commit, as a file to parse or as a skip with its reason.
 
-Nothing of a blob is read here: the tree says the name and the mode, `cat-file` says the size.
+Hardly a blob is read here: the tree says the name and the mode, `cat-file` says the size. Only a
+program without an extension is opened, because its first line may name its language.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from parsers.detect import detect
-
-from parsers.skips import Skip, SkipReason
+from parsers.detect import detect, detect_interpreter, may_name_interpreter
+from parsers.language import Language
+from parsers.skips import SkipReason
 from workers.git.blobs import BlobReader
 from workers.git.fetch import Checkout
 from workers.git.tree import TreeEntry, TreeLimits, list_entries
 
 _BATCH = 4096
+_EXECUTABLE = 0o111
+_FIRST_LINE_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class SourceFile:
     blob_sha: str
     mode: int
     size: int
+    # By its name; the path does not tell where a first line did.
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,43 +77,68 @@ def inventory(
     entries = list_entries(checkout, limits.tree)
     while batch := list(islice(entries, _BATCH)):
         regular = [entry for entry in batch if not (entry.is_symlink or entry.is_submodule)]
-        known = blobs.sizes(entry.sha for entry in regular)
-        sizes = dict(zip((entry.path for entry in regular), known, strict=True))
+        known = list(blobs.sizes(entry.sha for entry in regular))
+        sizes = {entry.path: size for entry, size in zip(regular, known, strict=True)}
+        verdicts = {entry.path: _by_name(entry) for entry in batch}
+        verdicts |= _by_first_line(regular, sizes, verdicts, blobs, limits)
+        absent = SkipReason.OVERSIZE if checkout.absent_is_oversize else SkipReason.ABSENT
         for entry in batch:
-            size = sizes.get(entry.path)
-            reason = _reason(entry, size, checkout, limits, parsed=len(found.files))
-            if reason is None and size is not None:
-                found.files.append(SourceFile(entry.path, entry.sha, entry.mode, size))
-            elif reason is not None:
-                found.skipped.append(Skipped(entry.path, entry.sha, reason, size or 0))
+            size, verdict = sizes.get(entry.path), verdicts[entry.path]
+            if not isinstance(verdict, SkipReason):
+                verdict = _by_size(verdict, size, absent, limits, parsed=len(found.files))
+            if isinstance(verdict, SkipReason):
+                found.skipped.append(Skipped(entry.path, entry.sha, verdict, size or 0))
+            else:
+                found.files.append(
+                    SourceFile(entry.path, entry.sha, entry.mode, size or 0, verdict.name)
+                )
         on_progress(found.total)
     return found
 
 
-def _reason(
-    entry: TreeEntry,
-    size: int | None,
-    checkout: Checkout,
-    limits: InventoryLimits,
-    *,
-    parsed: int,
-) -> SkipReason | None:
-    """Why the path is not parsed; None if it is. What its name says comes before its size."""
-    if (by_name := _reason_of_name(entry)) is not None:
-        return by_name
-    if size is None:
-        return SkipReason.OVERSIZE if checkout.absent_is_oversize else SkipReason.ABSENT
-    if size > limits.file_bytes:
-        return SkipReason.OVERSIZE
-    return SkipReason.TOO_MANY_FILES if parsed >= limits.files else None
-
-
-def _reason_of_name(entry: TreeEntry) -> SkipReason | None:
+def _by_name(entry: TreeEntry) -> Language | SkipReason:
     if entry.is_symlink:
         return SkipReason.SYMLINK
     if entry.is_submodule:
         return SkipReason.SUBMODULE
-    if entry.shortened:
-        return SkipReason.PATH_TOO_LONG
-    verdict = detect(entry.path)
-    return verdict.reason if isinstance(verdict, Skip) else None
+    return SkipReason.PATH_TOO_LONG if entry.shortened else detect(entry.path)
+
+
+def _by_first_line(
+    regular: list[TreeEntry],
+    sizes: Mapping[bytes, int | None],
+    verdicts: Mapping[bytes, Language | SkipReason],
+    blobs: BlobReader,
+    limits: InventoryLimits,
+) -> dict[bytes, Language]:
+    """The languages of programs (files that may be executed) that only their first line names."""
+    programs = [
+        entry
+        for entry in regular
+        if entry.mode & _EXECUTABLE
+        and verdicts[entry.path] is SkipReason.UNKNOWN_LANGUAGE
+        and may_name_interpreter(entry.path)
+        and (sizes[entry.path] or 0) <= limits.file_bytes
+    ]
+    found: dict[bytes, Language] = {}
+    contents = blobs.read_many(entry.sha for entry in programs)
+    for entry, content in zip(programs, contents, strict=True):
+        language = detect_interpreter((content or b"")[:_FIRST_LINE_BYTES])
+        if language is not None:
+            found[entry.path] = language
+    return found
+
+
+def _by_size(
+    language: Language,
+    size: int | None,
+    absent: SkipReason,
+    limits: InventoryLimits,
+    *,
+    parsed: int,
+) -> Language | SkipReason:
+    if size is None:
+        return absent
+    if size > limits.file_bytes:
+        return SkipReason.OVERSIZE
+    return SkipReason.TOO_MANY_FILES if parsed >= limits.files else language
