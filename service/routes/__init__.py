@@ -8,6 +8,7 @@ from service.routes import (
     problems,
     repositories,
     snapshots,
+    stats,
     symbols,
     tenants,
 )
@@ -19,6 +20,7 @@ ROUTERS = (
     snapshots.router,
     symbols.router,
     files.router,
+    stats.router,
     health.router,
     problems.router,
     docs.router,

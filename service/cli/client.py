@@ -1,0 +1,143 @@
+"""A client of the HTTP API, and how a command finds the API it is to ask."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from graph.settings import Settings
+from service.cli.screen import CommandFailed, remarks
+
+_TIMEOUT = httpx.Timeout(30, connect=5)
+
+
+class ApiProblem(CommandFailed):
+    """The API answered with an error."""
+
+    code = "api_problem"
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        """What the API said went wrong."""
+        super().__init__(str(problem.get("detail")), str(problem.get("action", "")))
+        self.problem = problem
+
+    @property
+    def reason(self) -> str:
+        """The stable code of the problem."""
+        return str(self.problem.get("code"))
+
+
+class Client:
+    """The API as this command's key sees it."""
+
+    def __init__(self, address: str, key: str) -> None:
+        self.address = address
+        self._http = httpx.Client(
+            base_url=address,
+            headers={"authorization": f"Bearer {key}"},
+            timeout=_TIMEOUT,
+            # A proxy of the environment is meant for the internet.
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, /, **query: Any) -> Any:  # noqa: ANN401 - JSON
+        """The JSON answer to a read; parameters that are None are left out.
+
+        Raises ApiProblem for an error, CommandFailed when the API cannot be reached.
+        """
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._ask("GET", path, params=given)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """The JSON answer to a write. Raises as `get`."""
+        return self._ask("POST", path, json=body)
+
+    def pages(self, path: str, /, *, limit: int, **query: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Up to `limit` items of a list, with the rest of its last page's answer."""
+        items: list[Any] = []
+        cursor: str | None = None
+        while True:
+            size = max(1, min(500, limit - len(items)))
+            page: dict[str, Any] = self.get(path, limit=size, cursor=cursor, **query)
+            items += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None or len(items) >= limit:
+                return {**page, "items": items}
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
+        try:
+            answer = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise CommandFailed(
+                f"Nothing answers at {self.address} ({type(error).__name__}).",
+                "Start a server with `codeloom up`, or check CODELOOM_API_URL.",
+            ) from error
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        try:
+            raise ApiProblem(answer.json())
+        except ValueError as error:
+            raise CommandFailed(
+                f"{self.address} answered {answer.status_code} without saying why.",
+                "Check that CODELOOM_API_URL is the address of a Codeloom API.",
+            ) from error
+
+
+@contextmanager
+def connected(settings: Settings, *, start: bool) -> Iterator[Client]:
+    """The API to ask: the one that the settings name, else the stack of `CODELOOM_HOME`.
+
+    A stack that does not run is started for the time of the context if `start` says so. Raises
+    CommandFailed when there is nothing to ask, and whatever keeps the stack from starting.
+    """
+    if settings.codeloom_api_url is not None:
+        if settings.codeloom_api_key is None:
+            raise CommandFailed("CODELOOM_API_URL is set, but CODELOOM_API_KEY is not.")
+        with Client(settings.codeloom_api_url, settings.codeloom_api_key) as client:
+            yield client
+        return
+    with _of_stack(settings, start=start) as client:
+        yield client
+
+
+@contextmanager
+def _of_stack(settings: Settings, *, start: bool) -> Iterator[Client]:
+    from service.cli.seed import ensure_key
+    from service.embedded import services, stack
+
+    server = stack.running(settings)
+    if server is None and not start:
+        raise CommandFailed(
+            f"No server runs on {settings.codeloom_home}.",
+            "Start one with `codeloom up`, or set CODELOOM_API_URL and CODELOOM_API_KEY.",
+        )
+    if server is not None and server.address is None:
+        raise CommandFailed(
+            f"Another command is working on {settings.codeloom_home}.",
+            "Wait until it has ended, or set CODELOOM_HOME to another directory.",
+        )
+    if server is None:
+        # Nobody else needs to find it: any free port will do.
+        settings = settings.model_copy(update={"codeloom_port": 0})
+    with stack.opened(settings, everything=True, say=_say) as opened:
+        key = settings.codeloom_api_key or ensure_key(opened).secret
+        address = server.address if server and server.address else services.address(opened)
+        with Client(address, key) as client:
+            yield client
+
+
+def _say(line: str) -> None:
+    remarks().print(f"codeloom: {line}", style="dim")

@@ -1,0 +1,155 @@
+"""`codeloom ingest`: a repository into the graph, watched from beginning to end."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from service.cli import app
+from service.cli.client import ApiProblem, Client, connected
+from service.cli.screen import CommandFailed, as_json, remarks
+from service.cli.summary import show
+
+_POLL_SECONDS = 0.2
+# What to do about errors that an ingestion can end with, where the sentence alone does not say.
+_ACTIONS = {
+    "not_a_repository": "Give the folder that holds .git, or a bare repository.",
+    "repository_empty": "Commit something first.",
+    "ref_not_found": "Name a branch or tag that the repository has, or leave --ref out.",
+    "commit_not_found": "Name a commit that the repository has.",
+    "host_unreachable": "Check the address and the network, then try again.",
+    "authentication_required": "Check the address; only public repositories can be fetched.",
+    "remote_not_allowed": "Use an https URL, or a path where ALLOW_LOCAL_REPOSITORIES is on.",
+    "checkout_too_large": "Raise MAX_CLONE_BYTES or MAX_FILES_PER_REPOSITORY.",
+    "budget_exceeded": "Raise the limit that the message names.",
+}
+
+Stopped = Callable[[], bool]
+
+
+@app.command()
+def ingest(
+    repository: Annotated[
+        str, typer.Argument(metavar="PATH|URL", help="A folder of this machine or an https URL.")
+    ],
+    ref: Annotated[
+        str | None, typer.Option(help="A branch, tag or commit; the default is HEAD.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Build anew, even if nothing changed.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """Bring a repository into the graph and say what is in it."""
+    from graph.settings import get_settings
+
+    with connected(get_settings(), start=True) as client:
+        job = run(client, repository, ref=ref, force=force)
+    if json:
+        as_json(job)
+    else:
+        show(job)
+
+
+def run(
+    client: Client,
+    repository: str,
+    *,
+    ref: str | None = None,
+    force: bool = False,
+    stopped: Stopped = lambda: False,
+) -> dict[str, Any]:
+    """The job that ingested the repository, with its report.
+
+    Raises CommandFailed when it did not succeed; a job that was not waited for is cancelled.
+    """
+    known = register(client, repository)
+    job = client.post(
+        f"/v1/repositories/{known['id']}/ingestions",
+        {"ref": ref, "force": force},
+    )
+    try:
+        done = _watch(client, job, known["name"], stopped)
+    except BaseException:
+        # Ctrl-C, or an API that went away: nobody is waiting for this job any more.
+        _cancel(client, job)
+        raise
+    if done["state"] != "succeeded":
+        raise _failure(done)
+    return {**done, "repository": known}
+
+
+def register(client: Client, repository: str) -> dict[str, Any]:
+    """The repository as the API knows it, registered if it was not. Raises CommandFailed."""
+    address = address_of(repository)
+    try:
+        found: dict[str, Any] = client.post("/v1/repositories", {"url": address})
+    except ApiProblem as problem:
+        if problem.reason != "repository_already_registered":
+            raise
+        found = client.get("/v1/repositories", url=address)["items"][0]
+    return found
+
+
+def address_of(repository: str) -> str:
+    """What the API is to be given for what somebody typed: a URL, or the root of a work tree.
+
+    Raises CommandFailed for a path that is not there.
+    """
+    if "://" in repository:
+        return repository
+    path = Path(repository).expanduser().absolute()
+    if not path.exists():
+        raise CommandFailed(
+            f"There is nothing at {path}.",
+            "Give the path of a repository on this machine, or an https URL.",
+        )
+    # A folder inside of a work tree stands for the whole of it, as it does for git.
+    roots = (folder for folder in (path, *path.parents) if (folder / ".git").exists())
+    is_bare = (path / "HEAD").is_file() and (path / "objects").is_dir()
+    return str(path if is_bare else next(roots, path))
+
+
+def _watch(client: Client, job: dict[str, Any], name: str, stopped: Stopped) -> dict[str, Any]:
+    told = ""
+    console = remarks()
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[files]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("waiting", total=100, files="")
+        while True:
+            progress = job["progress"]
+            stage = progress["stage"] or "waiting"
+            files = f"{progress['files_done']:,}/{progress['files_total']:,} files"
+            shown = files if progress["files_total"] else ""
+            bar.update(task, description=stage, completed=progress["percent"], files=shown)
+            if not console.is_terminal and stage != told:
+                console.print(f"codeloom: {name}: {stage}")
+                told = stage
+            if job["finished_at"] is not None:
+                return job
+            if stopped():
+                raise CommandFailed("The ingestion was interrupted.")
+            time.sleep(_POLL_SECONDS)
+            job = client.get(f"/v1/jobs/{job['id']}")
+
+
+def _cancel(client: Client, job: dict[str, Any]) -> None:
+    try:
+        client.post(f"/v1/jobs/{job['id']}/cancel")
+    except CommandFailed as error:
+        remarks().print(f"codeloom: job {job['id']} was not cancelled: {error.message}")
+
+
+def _failure(job: dict[str, Any]) -> CommandFailed:
+    error = job["error"] or {"code": job["state"], "message": f"The job was {job['state']}."}
+    action = _ACTIONS.get(error["code"], "")
+    return CommandFailed(f"{error['message']} [{error['code']}]", action)
