@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     # Memory of one parser process; a hostile file takes about 1.2 KB for each of its bytes.
     parse_memory_bytes: PositiveInt = 2 * 1024 * _MIB
 
+    # The only way out for git, and the authorities it trusts instead of the system's.
+    git_proxy_url: str | None = Field(default=None, repr=False)
+    git_ca_file: Path | None = None
+
     # --- the life of a job ---------------------------------------------------------------------
     # A worker that is silent this long has lost its job. Four beats fit, so that three may be late.
     lease_seconds: PositiveInt = 60

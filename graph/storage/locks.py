@@ -9,8 +9,19 @@ from types import TracebackType
 from typing import Self
 
 from graph.settings import Settings
-from graph.storage.engine import Role, dedicated
+from graph.storage.engine import Role, dedicated, engine
 from graph.storage.failures import translated
+
+# An advisory lock on one 64 bit key is listed as two halves. It belongs to its database.
+_HELD = """
+select exists (
+  select from pg_locks
+  where locktype = 'advisory' and granted and objsubid = 1
+    and database = (select oid from pg_database where datname = current_database())
+    and ((classid::bigint << 32) | objid::bigint) = %s
+)
+"""
+_HELD_HERE = _HELD.replace("granted", "granted and pid = pg_backend_pid()")
 
 
 class SessionLock:
@@ -31,12 +42,7 @@ class SessionLock:
 
     def held(self) -> bool:
         """Whether the session that took the lock still lives and holds it."""
-        return self._ask(
-            "select exists (select from pg_locks where locktype = 'advisory' and granted"
-            " and pid = pg_backend_pid() and objsubid = 1"
-            " and ((classid::bigint << 32) | objid::bigint) = %s)",
-            self._key,
-        )
+        return self._ask(_HELD_HERE, self._key)
 
     def close(self) -> None:
         """Free the lock by ending its session; a second time does nothing."""
@@ -57,6 +63,12 @@ class SessionLock:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def is_held(settings: Settings, name: str, *, role: Role = "app") -> bool:
+    """Whether any session holds the lock; raises StorageError when the database is away."""
+    with translated(), engine(settings, role).connect() as connection:
+        return bool(connection.exec_driver_sql(_HELD, (_key(name),)).scalar_one())
 
 
 def _key(name: str) -> int:

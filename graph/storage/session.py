@@ -18,6 +18,18 @@ from graph.settings import Settings, get_settings
 from graph.storage.engine import Role, engine
 from graph.storage.failures import translated
 
+# The type of an open session, for rooms that may not know the library it is from.
+__all__ = [
+    "REASONS",
+    "Connection",
+    "Reason",
+    "TenantRole",
+    "ping",
+    "system_session",
+    "tenant_of",
+    "tenant_session",
+]
+
 TenantRole = Literal["app", "worker"]
 Reason = Literal["dispatch", "administration"]
 
