@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 export UV_SYSTEM_CERTS := 1
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-8s %s\n", $$1, $$2 }'
 
 venv: $(STAMP) ## Create .venv with everything in it (instant the second time)
 
@@ -31,6 +31,9 @@ $(STAMP): pyproject.toml requirements-dev.lock requirements-bootstrap.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
 	@touch $@
 
+run: venv ## Run everything, ingest REPO= (a path or URL), show answers, serve; ONCE=1 then stops
+	@$(BIN)/codeloom demo $(if $(filter-out 0,$(ONCE)),--once) -- "$${REPO:-.}"
+
 lint: venv ## Style, types and the doors between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -48,4 +51,4 @@ clean: ## Remove the environment and every cache (never the data under CODELOOM_
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find service workers graph parsers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv lint format test clean
+.PHONY: help venv run lint format test clean
