@@ -122,7 +122,13 @@ def opened(
 
     When a stack already runs there, these are its addresses. Otherwise the stores (or, when asked
     for, everything) are started for the time of the context. Raises what `complete` raises.
+
+    A database of one's own needs no stores for a command, and is left as it is: it may serve
+    others, who decide when it is migrated.
     """
+    if settings.database_url is not None and not everything:
+        yield settings
+        return
     server = running(settings)
     if server is not None:
         yield _of_running(settings, server)

@@ -162,6 +162,18 @@ def test_the_address_is_one_that_a_client_can_call(host: str, address: str) -> N
     assert services.address(Settings(codeloom_host=host, codeloom_port=80)) == address
 
 
+def test_a_command_on_a_database_of_ones_own_starts_and_changes_nothing(
+    place: Path, empty_database_url: str
+) -> None:
+    settings = Settings(codeloom_home=place / "home", database_url=empty_database_url)
+    with stack.opened(settings) as opened:
+        assert opened == settings
+    assert not (place / "home").exists()
+    with psycopg.connect(empty_database_url) as connection:
+        query = "select count(*) from pg_tables where schemaname = 'codeloom'"
+        assert connection.execute(query).fetchone() == (0,)
+
+
 def test_a_command_opens_the_stores_for_its_own_time(place: Path) -> None:
     settings = Settings(codeloom_home=place / "home")
     said: list[str] = []
