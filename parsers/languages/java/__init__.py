@@ -1,0 +1,27 @@
+"""Java."""
+
+from parsers.language import ClassScope, Language, ModuleStyle, ResolutionPolicy
+from parsers.languages.java.builtins import BUILTINS
+from parsers.languages.java.rules import RULES
+from parsers.languages.java.statements import settle_labels
+
+LANGUAGES = (
+    Language(
+        name="java",
+        title="Java",
+        grammar="java",
+        extensions=(".java",),
+        rules=RULES,
+        policy=ResolutionPolicy(
+            family="java",
+            module_style=ModuleStyle.CLAUSE,
+            class_scope=ClassScope.NESTED,
+            package_scope=True,
+            inherited_names=True,
+            overload_by_arity=True,
+            builtins=BUILTINS,
+            builtin_module="java.lang",
+        ),
+        finish=settle_labels,
+    ),
+)
