@@ -10,6 +10,6 @@ case "$command" in
   worker)     exec python -m celery -A workers.celery_app worker "$@" ;;
   beat)       exec python -m celery -A workers.celery_app beat --pidfile= \
                 --schedule=/tmp/celerybeat-schedule "$@" ;;
-  migrate)    exec python -c 'from graph.settings import get_settings; from graph.storage import migrate; migrate.upgrade(get_settings())' "$@" ;;
+  migrate)    exec codeloom migrate ;;
   *)          exec "$command" "$@" ;;
 esac
