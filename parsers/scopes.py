@@ -13,6 +13,7 @@ from parsers.facts import (
     FileFacts,
     Flag,
     Op,
+    Role,
     Scope,
     ScopeKind,
     import_binding,
@@ -40,8 +41,36 @@ _SUFFIX: dict[int, str] = {
 }
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-$")
 
+# What a name can stand for by its role, in languages where names of one kind do not hide another's.
+_TYPE_ROLES = frozenset({Role.TYPE, Role.BASE, Role.INTERFACE, Role.DECORATOR, Role.CONSTRUCT})
+_TYPES = frozenset(
+    {
+        DefinitionKind.CLASS,
+        DefinitionKind.INTERFACE,
+        DefinitionKind.TRAIT,
+        DefinitionKind.STRUCT,
+        DefinitionKind.ENUM,
+        DefinitionKind.TYPE_ALIAS,
+        DefinitionKind.TYPE_PARAMETER,
+    }
+)
+
 Bindings = list[int]
 Table = dict[str, Bindings]
+
+
+def is_partial(definition: Definition) -> bool:
+    """Whether it only groups members of a type that another file of the package declares."""
+    return definition.kind == DefinitionKind.STRUCT and bool(definition.flags & Flag.DECLARATION)
+
+
+def fits(kind: int, role: int) -> bool:
+    """Whether a definition of this kind can be what a name in this role stands for."""
+    if role == Role.CALL:
+        return kind in _CALLABLES
+    if role in _TYPE_ROLES:
+        return kind in _TYPES
+    return kind not in _CALLABLES
 
 
 def bind(facts: FileFacts, policy: ResolutionPolicy) -> None:
@@ -102,7 +131,7 @@ class _Binder:
         self.scopes = facts.scopes
         self.definitions = facts.definitions
         self.tables = self._tables()
-        self.found: dict[tuple[int, str], tuple[int, Bindings] | None] = {}
+        self.found: dict[tuple[int, str, int], tuple[int, Bindings] | None] = {}
         self.receivers: dict[int, int] = {}
 
     def run(self) -> None:
@@ -119,7 +148,7 @@ class _Binder:
         tables: list[Table] = [{} for _ in self.scopes]
         hidden_fields = self.policy.class_scope == ClassScope.BODY
         for index, definition in enumerate(self.definitions):
-            if definition.kind in _ANONYMOUS:
+            if definition.kind in _ANONYMOUS or is_partial(definition):
                 continue
             if hidden_fields and definition.kind == DefinitionKind.FIELD:
                 # `self.x = ...` makes a member that no bare name reaches.
@@ -133,7 +162,8 @@ class _Binder:
 
     def lookup(self, expression: Expression) -> int:
         """The binding of a name, or NONE."""
-        key = (expression.scope, expression.name)
+        role = expression.role if self.policy.separate_names else Role.READ
+        key = (expression.scope, expression.name, role)
         if key in self.found:
             hit = self.found[key]
         else:
@@ -145,10 +175,12 @@ class _Binder:
             return bindings[0]
         return self._choose(scope, bindings, expression)
 
-    def _search(self, start: int, name: str) -> tuple[int, Bindings] | None:
+    def _search(self, start: int, name: str, role: int) -> tuple[int, Bindings] | None:
         scope = start
         while scope >= 0:
             bindings = self.tables[scope].get(name)
+            if bindings and self.policy.separate_names:
+                bindings = [b for b in bindings if self._fits(b, role)]
             entry = self.scopes[scope]
             if bindings:
                 if entry.kind != ScopeKind.CLASS or self._class_visible(scope, start):
@@ -158,6 +190,9 @@ class _Binder:
                     return scope, visible
             scope = entry.parent
         return None
+
+    def _fits(self, binding: int, role: int) -> bool:
+        return binding < 0 or fits(self.definitions[binding].kind, role)
 
     def _class_visible(self, scope: int, start: int) -> bool:
         match self.policy.class_scope:

@@ -18,6 +18,7 @@ LANGUAGES = (
             class_scope=ClassScope.NESTED,
             package_scope=True,
             inherited_names=True,
+            separate_names=True,
             overload_by_arity=True,
             builtins=BUILTINS,
             builtin_module="java.lang",
