@@ -10,6 +10,9 @@ from parsers.facts import NONE, DefinitionKind, Op, Role, ScopeKind
 from parsers.language import Rule
 from parsers.walk import Walk
 
+# Places where brackets after a type are its arguments: `class A(Generic[T])`.
+_DECLARING = (Role.TYPE, Role.BASE, Role.INTERFACE)
+
 
 def ignore(_walk: Walk, _node: Node, _dest: int, _scope: int, _role: int) -> None:
     """Nothing in here is a fact: comments, numbers, operators."""
@@ -137,14 +140,15 @@ def subscript(object_field: str, key_field: str) -> Rule:
     def rule(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
         keys = node.children_by_field_name(key_field)
         text = walk.text(keys[0]).strip("\"'`") if len(keys) == 1 and is_plain(keys[0]) else ""
-        inner = Role.TYPE if role == Role.TYPE else Role.READ
+        declares = role in _DECLARING
+        inner = Role.TYPE if declares else Role.READ
         index = walk.expression(
             Op.INDEX, node, scope, dest, name=text, count=1 + len(keys), role=role
         )
         first = walk.expressions[index].first
         for offset in range(len(keys), 0, -1):
             walk.push(keys[offset - 1], scope, first + offset, inner)
-        walk.push(node.child_by_field_name(object_field), scope, first, inner)
+        walk.push(node.child_by_field_name(object_field), scope, first, role if declares else inner)
 
     return rule
 

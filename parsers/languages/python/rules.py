@@ -5,19 +5,14 @@ from tree_sitter import Node
 from parsers import rules as common
 from parsers.facts import (
     NONE,
-    DefinitionKind,
     Export,
-    Flag,
-    Import,
     Op,
     Role,
     ScopeKind,
 )
 from parsers.language import Rule
-from parsers.languages.python import annotations, functions, targets
+from parsers.languages.python import functions, imports, patterns, targets, types
 from parsers.walk import Walk
-
-_PREFIXED = frozenset(b"fFrRtTbBuU")
 
 
 def assignment(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
@@ -107,10 +102,15 @@ def comprehension(op: Op, type_name: str) -> Rule:
 
 
 def as_pattern(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
-    """`manager as target` in a with statement."""
+    """`manager as target` in a with statement; `pattern as name` in a case."""
     children = node.named_children
     alias = node.child_by_field_name("alias")
     if not children:
+        return
+    if alias is None:
+        slot = walk.slot()
+        walk.push(children[0], scope, slot)
+        targets.bind(walk, children[-1] if len(children) > 1 else None, slot, scope)
         return
     slot = _derived(walk, Op.ENTER, node, scope, children[0])
     targets.bind(walk, alias, slot, scope)
@@ -150,51 +150,6 @@ def outer_names(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> N
         walk.push(child, scope)
 
 
-def import_(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
-    """`import a.b` binds a; `import a.b as c` binds the module a.b."""
-    home = walk.function_scope(scope)
-    for child in node.children_by_field_name("name"):
-        at, alias = _aliased(child)
-        if at is None:
-            continue
-        line, column = walk.position(at)
-        module = walk.text(at)
-        record = Import(module, "", module.split(".", 1)[0], 0, home, line, column)
-        if alias is not None:
-            record.alias = walk.text(alias)
-            record.alias_line, record.alias_column = walk.position(alias)
-        walk.imports.append(record)
-
-
-def import_from(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
-    """`from ..a import b as c, d` and `from a import *`."""
-    home = walk.function_scope(scope)
-    source = node.child_by_field_name("module_name")
-    written = walk.text(source).replace(" ", "") if source is not None else "__future__"
-    module = written.lstrip(".")
-    level = len(written) - len(module)
-    for child in node.children_by_field_name("name"):
-        at, alias = _aliased(child)
-        if at is None:
-            continue
-        line, column = walk.position(at)
-        name = walk.text(at)
-        record = Import(module, name, name, level, home, line, column, reexport=name)
-        if alias is not None:
-            record.alias = record.reexport = walk.text(alias)
-            record.alias_line, record.alias_column = walk.position(alias)
-        walk.imports.append(record)
-    if any(child.type == "wildcard_import" for child in node.named_children):
-        line, column = walk.position(source if source is not None else node)
-        walk.imports.append(Import(module, "*", "", level, home, line, column, reexport="*"))
-
-
-def _aliased(node: Node) -> tuple[Node | None, Node | None]:
-    if node.type == "aliased_import":
-        return node.child_by_field_name("name"), node.child_by_field_name("alias")
-    return node, None
-
-
 def call(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """A call; `super()` is the receiver seen as its base types."""
     callee = node.child_by_field_name("function")
@@ -220,26 +175,6 @@ def keyword_argument(walk: Walk, node: Node, dest: int, scope: int, _role: int) 
         return
     index = walk.expression(Op.KEYWORD, at, scope, dest, name=walk.text(at), count=1)
     walk.push(node.child_by_field_name("value"), scope, walk.expressions[index].first)
-
-
-def string(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
-    """A string: an annotation where a type is expected, else its text and what it interpolates."""
-    children = node.named_children
-    if walk.data[node.start_byte] in _PREFIXED:
-        walk.push_all([c for c in children if c.type == "interpolation"], scope)
-        if dest >= 0:
-            walk.expression(Op.LITERAL, node, scope, dest, name="str")
-        return
-    content = children[1] if len(children) == 3 else None  # noqa: PLR2004 - quotes around text
-    if role == Role.TYPE and content is not None:
-        if annotations.record(walk, node, walk.text(content), dest, scope):
-            return
-    if dest >= 0:
-        short = content is not None and content.end_byte - content.start_byte < 80  # noqa: PLR2004
-        if short and content is not None:
-            walk.expression(Op.STRING, node, scope, dest, name=walk.text(content))
-        else:
-            walk.expression(Op.LITERAL, node, scope, dest, name="str")
 
 
 def arithmetic(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
@@ -268,18 +203,6 @@ def conditional(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> No
     walk.push(parts[0], scope, first)
 
 
-def generic_type(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
-    """`List[Foo]` as an annotation."""
-    children = node.named_children
-    keys = children[1].named_children if len(children) > 1 else []
-    index = walk.expression(Op.INDEX, node, scope, dest, count=1 + len(keys), role=Role.TYPE)
-    first = walk.expressions[index].first
-    for offset in range(len(keys), 0, -1):
-        walk.push(keys[offset - 1], scope, first + offset, Role.TYPE)
-    if children:
-        walk.push(children[0], scope, first, Role.TYPE)
-
-
 def mapping(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """A dictionary, as alternating keys and values."""
     parts: list[Node | None] = []
@@ -294,46 +217,6 @@ def mapping(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
         walk.push(parts[offset], scope, first + offset)
 
 
-def case_pattern(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
-    """In a pattern a bare name is bound, a dotted one is compared, a class is named."""
-    for child in reversed(node.named_children):
-        if child.type != "dotted_name":
-            walk.push(child, scope)
-        elif child.named_child_count == 1 and node.type != "class_pattern":
-            if walk.text(child) != "_":
-                targets.bind(walk, child.named_children[0], walk.slot(), scope)
-        else:
-            dotted(walk, child, NONE, scope, Role.READ)
-
-
-def dotted(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
-    """`a.b.c` as one node: members of members."""
-    parts = node.named_children
-    slot = dest
-    for part in reversed(parts[1:]):
-        index = walk.expression(
-            Op.MEMBER, part, scope, slot, name=walk.text(part), role=role, count=1
-        )
-        slot, role = walk.expressions[index].first, Role.READ
-    if parts:
-        common.name(walk, parts[0], slot, scope, role)
-
-
-def type_alias(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
-    """`type Name = ...`."""
-    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-    at = left
-    while at is not None and at.named_children and at.type != "identifier":
-        at = at.named_children[0]
-    if at is None:
-        return
-    home = walk.function_scope(scope)
-    index = walk.define(DefinitionKind.TYPE_ALIAS, walk.text(at), at, node, home, Flag.EXPORTED)
-    slot = walk.slot()
-    walk.definitions[index].values.append(slot)
-    walk.push(right, scope, slot, Role.TYPE)
-
-
 RULES: dict[str, Rule] = {
     "aliased_import": common.ignore,
     "as_pattern": as_pattern,
@@ -344,16 +227,16 @@ RULES: dict[str, Rule] = {
     "binary_operator": arithmetic,
     "boolean_operator": common.composite(Op.UNION),
     "call": call,
-    "case_pattern": case_pattern,
+    "case_pattern": patterns.case_pattern,
     "class_definition": functions.class_,
-    "class_pattern": case_pattern,
+    "class_pattern": patterns.class_pattern,
     "comment": common.ignore,
     "conditional_expression": conditional,
     "decorated_definition": functions.decorated,
     "dictionary": mapping,
     "dictionary_comprehension": comprehension(Op.MAPPING, "dict"),
     "dictionary_splat": common.wrapped(Op.SPREAD),
-    "dotted_name": dotted,
+    "dotted_name": patterns.dotted,
     "ellipsis": common.ignore,
     "except_clause": except_clause,
     "expression_list": common.composite(Op.SEQUENCE, "tuple"),
@@ -362,17 +245,17 @@ RULES: dict[str, Rule] = {
     "for_in_clause": loop,
     "for_statement": loop,
     "function_definition": functions.function,
-    "future_import_statement": import_from,
+    "future_import_statement": imports.import_from,
     "generator_expression": comprehension(Op.SEQUENCE, "Generator"),
-    "generic_type": generic_type,
+    "generic_type": types.generic_type,
     "global_statement": outer_names,
     "identifier": common.name,
-    "import_from_statement": import_from,
-    "import_statement": import_,
+    "import_from_statement": imports.import_from,
+    "import_statement": imports.import_,
     "integer": common.literal("int"),
     "interpolation": common.through,
     "keyword_argument": keyword_argument,
-    "keyword_pattern": case_pattern,
+    "keyword_pattern": patterns.case_pattern,
     "lambda": functions.lambda_,
     "list": common.composite(Op.SEQUENCE, "list"),
     "list_comprehension": comprehension(Op.SEQUENCE, "list"),
@@ -383,13 +266,14 @@ RULES: dict[str, Rule] = {
     "parenthesized_expression": common.through,
     "return_statement": functions.return_,
     "set": common.composite(Op.SEQUENCE, "set"),
+    "splat_pattern": patterns.splat_pattern,
     "set_comprehension": comprehension(Op.SEQUENCE, "set"),
-    "string": string,
+    "string": types.string,
     "subscript": common.subscript("value", "subscript"),
     "true": common.literal("bool"),
     "tuple": common.composite(Op.SEQUENCE, "tuple"),
     "type": common.through,
-    "type_alias_statement": type_alias,
+    "type_alias_statement": types.type_alias,
     "union_type": common.composite(Op.UNION),
     "yield": functions.yield_,
 }
