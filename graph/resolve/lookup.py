@@ -316,7 +316,10 @@ class Lookup:
         """A module also offers what it imports, what it takes by wildcard, and its submodules."""
         for record in reversed(file.outline.imports):
             if record.alias == name:
-                return self.imported(file.number, record)
+                found = self.imported(file.number, record)
+                # Nothing if it asks for itself: `from . import b` in the package that holds b.
+                if found:
+                    return found
         inner = self.context.modules.submodule(value, name)
         if inner is not None:
             return (inner,)
