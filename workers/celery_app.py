@@ -10,13 +10,19 @@ from typing import Any
 import redis
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from kombu import Exchange
 from kombu import Queue as KombuQueue
 
 from graph import telemetry
 from graph.settings import get_settings
-from workers import scratch
+from workers import scratch, stopping
 from workers.broker import broker_url
 from workers.queues import MAINTENANCE, QUEUES, ROUTES
 from workers.schedule import BEAT_SCHEDULE
@@ -101,6 +107,12 @@ def _sweep(**_: object) -> None:
 def _say_ready(sender: object = None, **_: object) -> None:
     """Tell whoever started us that tasks are taken from now on."""
     _tell(str(getattr(sender, "hostname", "worker")))
+
+
+@worker_shutting_down.connect
+def _give_back(**_: object) -> None:
+    """Runs in the parent when it is asked to stop."""
+    stopping.announce()
 
 
 @worker_shutdown.connect

@@ -20,9 +20,13 @@ from graph.settings import Settings
 from graph.storage import jobs
 from graph.storage.locks import SessionLock
 from graph.storage.session import tenant_session
+from workers import stopping
 from workers.progress import Position, Progress, ProgressStream
+from workers.stopping import WorkerStops
 
 _TICK_SECONDS = 0.5
+# How soon a job learns that it was cancelled while it has no progress to write.
+_LOOK_SECONDS = 2.0
 # A job whose former worker is frozen but still connected is looked at again after this.
 _BUSY_SECONDS = 2.0
 
@@ -39,7 +43,7 @@ class Lease:
         self._lock = SessionLock(settings, lock_name(job.id))
         self._stream = ProgressStream(settings.redis_url, job.tenant_id, job.id)
         self._over = threading.Event()
-        self._lost: type[LeaseLost | JobCancelled] | None = None
+        self._lost: type[LeaseLost | JobCancelled | WorkerStops] | None = None
         self._kept_at = time.monotonic()
         self._thread = threading.Thread(target=self._keep, daemon=True, name="lease")
 
@@ -48,9 +52,13 @@ class Lease:
         return self._lost is not None
 
     def check(self) -> None:
-        """Raise LeaseLost or JobCancelled if the work is no longer wanted."""
+        """Raise LeaseLost, JobCancelled or WorkerStops if the work is no longer wanted."""
         if self._lost is not None:
             raise self._lost
+
+    def reason(self) -> CodeloomError | None:
+        """Why the work is no longer wanted: then whatever else ended it is only how it stopped."""
+        return self._lost() if self._lost is not None else None
 
     def start(self) -> bool:
         """Keep the lease from now on; False if the worker that had the job before still lives."""
@@ -76,14 +84,18 @@ class Lease:
         self._stream.close()
 
     def _keep(self) -> None:
-        beat_at = time.monotonic() + self._settings.heartbeat_seconds
+        interval = min(self._settings.heartbeat_seconds, _LOOK_SECONDS)
+        beat_at = time.monotonic() + interval
         while self._lost is None and not self._over.wait(_TICK_SECONDS):
+            if stopping.announced():
+                self._lost = WorkerStops
+                return
             news = self.progress.news()
             if news is None and time.monotonic() < beat_at:
                 continue
             try:
                 self._judge(self._write(news))
-                beat_at = time.monotonic() + self._settings.heartbeat_seconds
+                beat_at = time.monotonic() + interval
             except StorageError as error:
                 self._endure(error)
             if news is not None:

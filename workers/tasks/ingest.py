@@ -28,11 +28,12 @@ from workers.celery_app import app
 from workers.git.errors import ScratchFull
 from workers.lease import Lease
 from workers.queues import INGEST_TASK
+from workers.stopping import WorkerStops
 from workers.tasks.logged import LoggedTask
 
-# How long a job waits when its host or its worker has no room for it now.
-_LATER_SECONDS = 120.0
-_LATER = (HostRefused, ScratchFull)
+# What costs a job no attempt, and how many seconds it waits: its host or its worker has no room for
+# it now, or the worker was stopped.
+_LATER: dict[type[CodeloomError], float] = {HostRefused: 120, ScratchFull: 120, WorkerStops: 0}
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +62,7 @@ def run(tenant_id: TenantId, job_id: JobId, epoch: int, settings: Settings) -> s
             pipeline.ingest(held, settings)
         except Exception as error:  # noqa: BLE001  the one place that answers for all of them
             held.stop()
-            outcome = _settle(held, error, settings)
+            outcome = _settle(held, held.reason() or error, settings)
         held.tell({"state": outcome})
         return outcome
 
@@ -84,16 +85,16 @@ def _settle(held: Lease, error: Exception, settings: Settings) -> str:
 
 
 def _write(conn: Connection, job: jobs.ClaimedJob, error: CodeloomError) -> str:
-    if not (error.transient or isinstance(error, _LATER)):
+    later = _LATER.get(type(error))
+    if later is None and not error.transient:
         jobs.fail(conn, job_id=job.id, epoch=job.epoch, code=error.code, message=error.message)
         return "failed"
-    counts = not isinstance(error, _LATER)
     return jobs.retry_later(
         conn,
         job_id=job.id,
         epoch=job.epoch,
         code=error.code,
         message=error.message,
-        delay_seconds=None if counts else _LATER_SECONDS,
-        count_attempt=counts,
+        delay_seconds=later,
+        count_attempt=later is None,
     )
