@@ -51,7 +51,7 @@ class ResolutionPolicy:
     call_method: str = ""  # the method that a call of an instance runs
     builtins: frozenset[str] = frozenset()
     builtin_module: str = "builtins"  # where the builtins are said to live
-    # Methods, types and variables of one name are different things, told apart by how they are used.
+    # Methods, types and variables of one name are different things, told apart by their use.
     separate_names: bool = False
     overload_by_arity: bool = False  # several methods of one name differ by their parameters
     structural_interfaces: bool = False  # a type implements what it has the methods of
