@@ -26,6 +26,10 @@ def record(walk: Walk, node: Node, text: str, dest: int, scope: int) -> bool:
     return True
 
 
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
 class _Recorder:
     """Turns the standard library's expression nodes into ours, shifted to the string's place."""
 
@@ -56,7 +60,8 @@ class _Recorder:
                 return [(node.value, first), *((k, first + i) for i, k in enumerate(keys, 1))]
             case ast.BinOp(op=ast.BitOr()):
                 first = self._add(Op.UNION, "", node.col_offset, dest, 2)
-                return [(node.left, first), (node.right, first + 1)]
+                sides = [(node.left, first), (node.right, first + 1)]
+                return [side for side in sides if not _is_none(side[0])]
             case ast.List():
                 first = self._add(Op.SEQUENCE, "list", node.col_offset, dest, len(node.elts))
                 return [(element, first + i) for i, element in enumerate(node.elts)]

@@ -261,7 +261,7 @@ RULES: dict[str, Rule] = {
     "list_comprehension": comprehension(Op.SEQUENCE, "list"),
     "list_splat": common.wrapped(Op.SPREAD),
     "named_expression": walrus,
-    "none": common.literal("None"),
+    "none": types.none,
     "nonlocal_statement": outer_names,
     "parenthesized_expression": common.through,
     "return_statement": functions.return_,

@@ -29,6 +29,13 @@ def string(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
             walk.expression(Op.LITERAL, node, scope, dest, name="str")
 
 
+def none(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
+    """`None` is a type of its own only where it stands alone: it has no member to look for."""
+    parent = node.parent if role == Role.TYPE and dest >= 0 else None
+    if parent is not None and parent.type not in ("binary_operator", "union_type"):
+        walk.expression(Op.LITERAL, node, scope, dest, name="None")
+
+
 def generic_type(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """`List[Foo]` as an annotation."""
     children = node.named_children
@@ -56,4 +63,4 @@ def type_alias(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> No
     walk.push(right, scope, slot, Role.TYPE)
 
 
-__all__ = ["generic_type", "string", "type_alias"]
+__all__ = ["generic_type", "none", "string", "type_alias"]
