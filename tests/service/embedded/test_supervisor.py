@@ -34,13 +34,15 @@ async def never() -> bool:
     return False
 
 
-def specification(name: str, program: str, *arguments: str, ready: ReadyCheck) -> ProcessSpec:
+def specification(
+    name: str, program: str, *arguments: str, ready: ReadyCheck, ready_seconds: float = 30
+) -> ProcessSpec:
     return ProcessSpec(
         name=name,
         argv=[sys.executable, "-c", program, *arguments],
         environment={"PATH": os.environ["PATH"]},
         ready=ready,
-        ready_seconds=0.5,
+        ready_seconds=ready_seconds,
         stop_seconds=0.3,
     )
 
@@ -69,7 +71,8 @@ def test_a_child_that_does_not_get_ready_in_time_is_a_failure_and_is_stopped(
 ) -> None:
     async def run() -> dict[str, int]:
         async with Supervisor(tmp_path) as supervisor:
-            child = specification("slow", "import time; time.sleep(600)", ready=never)
+            program = "import time; time.sleep(600)"
+            child = specification("slow", program, ready=never, ready_seconds=0.5)
             with pytest.raises(ProcessFailed, match=r"was not ready within 0\.5 s"):
                 await supervisor.start(child)
             return supervisor.pids()
