@@ -57,6 +57,10 @@ class Outline(msgspec.Struct, array_like=True, gc=False):
     digest: bytes
 
 
+class FactsDamaged(Exception):
+    """Stored facts are not what was stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedFacts:
     """One file's facts as they are kept."""
@@ -67,7 +71,7 @@ class EncodedFacts:
 
 @cache
 def _tools() -> tuple[zstandard.ZstdCompressor, msgspec.msgpack.Encoder]:
-    return zstandard.ZstdCompressor(level=_LEVEL), msgspec.msgpack.Encoder()
+    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True), msgspec.msgpack.Encoder()
 
 
 @cache
@@ -93,15 +97,21 @@ def encode(facts: FileFacts) -> EncodedFacts:
 
 
 def decode_outline(data: bytes) -> Outline:
-    """The outline of a file."""
+    """The outline of a file. Raises FactsDamaged."""
     decompressor, outlines, _ = _decoders()
-    return outlines.decode(decompressor.decompress(data))
+    try:
+        return outlines.decode(decompressor.decompress(data))
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise FactsDamaged from error
 
 
 def decode_body(data: bytes) -> FileFacts:
-    """The whole facts of a file."""
+    """The whole facts of a file. Raises FactsDamaged."""
     decompressor, _, bodies = _decoders()
-    return bodies.decode(decompressor.decompress(data))
+    try:
+        return bodies.decode(decompressor.decompress(data))
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise FactsDamaged from error
 
 
 def outline(facts: FileFacts) -> Outline:

@@ -17,6 +17,7 @@ from graph.resolve.inference import Inference
 from graph.resolve.lookup import Lookup
 from graph.resolve.manifests import Manifests
 from graph.resolve.members import Members
+from graph.resolve.overloads import Overloads
 from graph.resolve.types import Types
 from parsers.facts import FileFacts
 
@@ -30,6 +31,7 @@ def open_context(
     context.members = Members(context)
     context.types = Types(context)
     context.inference = Inference(context)
+    context.overloads = Overloads(context)
     return context
 
 

@@ -95,6 +95,8 @@ class Binder:
         self.tally = Tally()
         self.with_locals = with_locals
         self._sources = self._heads()
+        self._call_of: dict[int, Expression] | None = None
+        self._overloads = context.policy_of(file).overload_by_arity
 
     def links(self) -> Iterator[Link]:
         """All links of the file: imports, then uses in order, then overrides."""
@@ -150,6 +152,8 @@ class Binder:
         own = self._is_own_name(expression, targets)
         if own:
             return
+        if self._overloads and expression.role == Role.CALL and len(targets) > 1:
+            targets = self._overloaded(index, targets)
         self.tally.count(targets)
         if not targets or len(targets) > _MAX_CANDIDATES:
             return
@@ -159,6 +163,8 @@ class Binder:
         at = (expression.line, expression.column, expression.name)
         if expression.role in (Role.CALL, Role.CONSTRUCT):
             yield from self._call(source, targets, rule, expression)
+            if self._overloads and expression.role == Role.CONSTRUCT:
+                yield from self._called(source, self._constructors(index, targets), rule, at)
             return
         kind = _BY_ROLE.get(Role(expression.role), NONE)
         if kind == NONE:
@@ -192,8 +198,6 @@ class Binder:
         at = (expression.line, expression.column, expression.name)
         variables = [target for target in targets if self._kind(target) in VARIABLES]
         direct = tuple(target for target in targets if target not in variables)
-        if len(direct) > 1 and self.context.policy_of(self.file).overload_by_arity:
-            direct = self._by_arity(direct, expression)
         yield from self._called(source, direct, rule, at)
         if not variables:
             return
@@ -219,44 +223,32 @@ class Binder:
             kind = EdgeKind.INSTANTIATES if self._kind(target) in _TYPES else EdgeKind.CALLS
             yield from self._linked(source, (target,), kind, rule, *at, candidates=len(targets))
 
-    def _by_arity(self, targets: Targets, expression: Expression) -> Targets:
-        """Of several overloads those that take as many arguments as the call has."""
-        count = self._arguments(expression)
-        if count < 0:
+    def _overloaded(self, index: int, targets: Targets) -> Targets:
+        """Of several methods of one name those that take the arguments of the call."""
+        call = self._calls().get(index)
+        if call is None:
             return targets
-        fitting = tuple(
-            target for target in targets if isinstance(target, int) and self._takes(target, count)
-        )
-        return fitting or targets
+        arguments = self.facts.operands[call.first + 1 : call.first + call.count]
+        return self.context.overloads.choose(self.file, arguments, targets)
 
-    def _arguments(self, callee: Expression) -> int:
-        """How many arguments the call around a callee passes."""
-        calls = self._call_counts()
-        return calls.get((callee.line, callee.column), NONE)
+    def _calls(self) -> dict[int, Expression]:
+        """The call or construction around each callee."""
+        if self._call_of is None:
+            operands = self.facts.operands
+            self._call_of = {
+                operands[expression.first]: expression
+                for expression in self.facts.expressions
+                if expression.op in (Op.CALL, Op.NEW) and operands[expression.first] >= 0
+            }
+        return self._call_of
 
-    def _call_counts(self) -> dict[tuple[int, int], int]:
-        counts = self.__dict__.get("_counts")
-        if counts is None:
-            facts = self.facts
-            counts = {}
-            for expression in facts.expressions:
-                if expression.op in (Op.CALL, Op.NEW):
-                    callee = facts.operands[expression.first]
-                    if callee >= 0:
-                        at = facts.expressions[callee]
-                        counts[at.line, at.column] = expression.count - 1
-            self._counts: dict[tuple[int, int], int] = counts
-        return self._counts
-
-    def _takes(self, key: int, count: int) -> bool:
-        file = file_of(key)
-        facts = self.context.body(file)
-        parameters = facts.definitions[definition_of(key)].parameters
-        if not parameters:
-            return count == 0
-        if facts.definitions[parameters[-1]].flags & Flag.VARIADIC:
-            return count >= len(parameters) - 1
-        return count == len(parameters)
+    def _constructors(self, index: int, targets: Targets) -> Targets:
+        """The constructors that a construction of the target runs, where overloads tell."""
+        found: list[Target] = []
+        for target in targets:
+            if isinstance(target, int) and self._kind(target) in _TYPES:
+                found += self.context.members.constructors(target)
+        return self._overloaded(index, tuple(found)) if found else ()
 
     def _linked(  # noqa: PLR0917 - a link has many parts and no part of its own
         self,

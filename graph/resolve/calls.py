@@ -38,6 +38,10 @@ class Calls:
         if not operands or operands[0] < 0:
             return NOTHING
         callees = self.inference.of_expression(file, operands[0])
+        if len(callees) > 1 and self.context.policy_of(file).overload_by_arity:
+            keys = tuple(c.key for c in callees if c.tag == Tag.FUNCTION)
+            chosen = self.context.overloads.choose(file, operands[1:], keys)
+            callees = tuple(c for c in callees if c.tag != Tag.FUNCTION or c.key in chosen)
         groups = [self._result(file, callee, operands[1:]) for callee in callees]
         del facts
         return join(groups) if groups else NOTHING

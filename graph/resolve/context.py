@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graph.resolve.inference import Inference
     from graph.resolve.lookup import Lookup
     from graph.resolve.members import Members
+    from graph.resolve.overloads import Overloads
     from graph.resolve.types import Types
 
 # A path with its language and outline.
@@ -28,6 +29,7 @@ class Context:
     lookup: "Lookup"
     members: "Members"
     inference: "Inference"
+    overloads: "Overloads"
     types: "Types"
 
     def __init__(

@@ -32,6 +32,7 @@ from parsers.facts import (
     Op,
     ScopeKind,
 )
+from parsers.scopes import fits
 
 _CLASSES = frozenset(
     {
@@ -77,6 +78,24 @@ class Inference:
 
     def found(self, file: int, facts: FileFacts, expression: Expression) -> Found:
         """The same, with the rule that found it."""
+        targets, rule = self._found(file, facts, expression)
+        if len(targets) > 1 and self.context.policy_of(file).separate_names:
+            targets = self._of_role(targets, expression.role)
+        return targets, rule
+
+    def _of_role(self, targets: Targets, role: int) -> Targets:
+        """Of a field and methods of one name those that the use can mean."""
+        fitting = tuple(
+            target
+            for target in targets
+            if not isinstance(target, int) or fits(self._kind(target), role)
+        )
+        return fitting or targets
+
+    def _kind(self, key: DefinitionKey) -> int:
+        return self.context.body(file_of(key)).definitions[definition_of(key)].kind
+
+    def _found(self, file: int, facts: FileFacts, expression: Expression) -> Found:
         match expression.op:
             case Op.NAME:
                 return self.context.lookup.name(file, facts, expression)
@@ -186,7 +205,7 @@ class Inference:
             case Op.UNION | Op.AWAIT | Op.KEYWORD:
                 return join([self.of_expression(file, operand) for operand in operands])
             case Op.LITERAL:
-                return (self._builtin(file, expression.name),)
+                return (self._builtin(file, expression.name),) if expression.name else NOTHING
             case Op.STRING:
                 return (self._builtin(file, "str"),)
             case Op.SEQUENCE:

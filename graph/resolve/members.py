@@ -54,6 +54,14 @@ class Members:
         found = context.index.members_of(key, name)
         return self._without_setters(found) if len(found) > 1 else tuple(found)
 
+    def constructors(self, key: DefinitionKey) -> Targets:
+        """The constructors that the class itself declares."""
+        context = self.context
+        context.touch_definition(key)
+        name = context.body(file_of(key)).definitions[definition_of(key)].name
+        found = context.index.members_of(key, name)
+        return tuple(k for k in found if context.outline_name(k).kind == DefinitionKind.CONSTRUCTOR)
+
     def _without_setters(self, keys: list[DefinitionKey]) -> Targets:
         """Of the several definitions of one property the getter, which comes first, stands for it;
         of a declared and an implemented function the implementation does."""

@@ -148,7 +148,7 @@ class _DottedModules:
 
     def _root(self, file: IndexedFile) -> str:
         folder = posixpath.dirname(file.path)
-        while folder in self.packages:
+        while folder and folder in self.packages:
             folder = posixpath.dirname(folder)
         return folder
 

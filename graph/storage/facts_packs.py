@@ -1,7 +1,7 @@
 """Facts packs: the facts of many files as one artifact, read as a whole or one by one.
 
 A pack holds entries, a fingerprint with several parts each (the outline and the body of a file's
-facts). Parts are compressed on their own, so that one can be read without the others, and lie in
+facts). Parts arrive compressed, each on its own, from the process that made them; they lie in
 blocks in which the first parts of all entries come first, then the second parts, and so on: to
 read every outline and no body is one range of bytes a block.
 
@@ -76,9 +76,8 @@ class PackWriter:
         if fingerprint in self._seen:
             return False
         self._seen.add(fingerprint)
-        compressed = [self._compressor.compress(part) for part in parts]
-        self._block.append((fingerprint, compressed))
-        self._block_bytes += sum(map(len, compressed))
+        self._block.append((fingerprint, list(parts)))
+        self._block_bytes += sum(map(len, parts))
         if self._block_bytes >= _BLOCK_BYTES:
             self._write_block()
         return True
@@ -178,12 +177,12 @@ class PackReader:
         for place in places:
             at = self._starts[place] - start
             length = self._lengths[place]
-            yield self._part(data[at : at + length], length)
+            yield self._part(bytes(data[at : at + length]), length)
 
-    def _part(self, compressed: bytes | memoryview, length: int) -> bytes:
-        if len(compressed) != length:
+    def _part(self, data: bytes, length: int) -> bytes:
+        if len(data) != length:
             raise ArtifactDamaged
-        return self._decompressed(compressed)
+        return data
 
     def _decompressed(self, compressed: bytes | memoryview) -> bytes:
         try:
