@@ -105,7 +105,7 @@ _COLUMNS = """
 # snapshot that several refs share is answered under the one that was asked for.
 _BY_REF = statement(
     """
-select {columns}, f.name as ref
+select {columns}, coalesce(cast(:ref as text), s.ref) as ref
 from repositories r
 join refs f on f.tenant_id = r.tenant_id and f.repository = r.number
   and f.name = coalesce(cast(:ref as text), r.default_ref, 'HEAD')

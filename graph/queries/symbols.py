@@ -67,47 +67,63 @@ FULL = f"""{BRIEF},
   d.language, n.start_line, n.end_line, n.parent, n.flags, n.signature, n.doc
 """
 
-# The names to look for, as rows `m`, and the test that their nodes must pass. `last` is the last
-# part of the query. The index answers by ranges of names; for `fuzzy` it is read from end to end,
-# because row-level security keeps back the operators that a trigram index could answer.
-_NAMES: dict[Match, str] = {
-    "exact": """
-  select distinct unnest(array[:query, :last]) collate "C" as name""",
-    "prefix": """
-  select name from nodes
-  where tenant_id = :tenant and repository = :repository
-    and name >= :query and name < :query_end and name >= :after_name
-  union
-  select name from nodes
-  where tenant_id = :tenant and repository = :repository
-    and name >= :last and name < :last_end and name >= :after_name""",
-    "fuzzy": """
-  select distinct name from nodes
-  where tenant_id = :tenant and repository = :repository
-    and strpos(lower(name), lower(:last)) > 0 and name >= :after_name""",
-}
-_FITS: dict[Match, str] = {
-    "exact": "(n.name = :query or n.qualified_name = :query)",
-    "prefix": """(n.name >= :query and n.name < :query_end
-    or n.qualified_name >= :query and n.qualified_name < :query_end)""",
-    "fuzzy": "strpos(lower(n.qualified_name), lower(:query)) > 0",
-}
-
 # Symbols by name, in the order of their names. One id is one symbol, however many rows it has.
+# Every branch asks the index of names for a range of its own and stops when its page is full.
 _SEARCH = """
+select distinct on (u.name, u.qualified_name, u.id) u.*
+from ({branches}) u
+order by u.name, u.qualified_name, u.id
+limit :limit
+"""
+_BRANCH = """(
 select distinct on (n.name, n.qualified_name, n.id) {columns}
-from ({names}
-) m
-join nodes n on n.tenant_id = :tenant and n.repository = :repository and n.name = m.name
-  and n.document {member}
-join documents d on d.tenant_id = n.tenant_id and d.repository = n.repository
+from {names} n
+join documents d on d.tenant_id = :tenant and d.repository = :repository
   and d.document = n.document
-where (n.name, n.qualified_name, n.id) > (:after_name, :after_qualified_name, :after_id)
+where n.document {member} and (n.name, n.qualified_name, n.id)
+    > (:after_name, :after_qualified_name, :after_id)
   and {fits}
   {filters}
 order by n.name, n.qualified_name, n.id, d.path, n.line, n.utf16_column
 limit :limit
-"""
+)"""
+
+_NAMED = """(
+  select * from nodes
+  where tenant_id = :tenant and repository = :repository and name >= :after_name and {range}
+)"""
+# Row-level security keeps back the operators that a trigram index could answer, so every name of
+# the repository is read, from the index alone; the rows only of those names that fit.
+_PART_OF_NAME = """(
+  select distinct name from nodes
+  where tenant_id = :tenant and repository = :repository
+    and strpos(lower(name), lower(:last)) > 0 and name >= :after_name
+) m
+cross join lateral (
+  select * from nodes
+  where tenant_id = :tenant and repository = :repository and name = m.name
+  offset 0
+)"""
+
+_EQUAL = _NAMED.replace("{range}", "name = :query")
+_LAST_EQUAL = _NAMED.replace("{range}", "name = :last")
+_BEGINS = _NAMED.replace("{range}", "name >= :query and name < :query_end")
+_LAST_BEGINS = _NAMED.replace("{range}", "name >= :last and name < :last_end")
+
+# How to match, and whether the query has a dot -> the branches: where their nodes come from, and
+# what they must fit besides. `last` is what stands behind the last dot, which is the part of a
+# qualified name that the index holds.
+_BRANCHES: dict[tuple[Match, bool], tuple[tuple[str, str], ...]] = {
+    ("exact", False): ((_EQUAL, "true"),),
+    ("exact", True): ((_EQUAL, "true"), (_LAST_EQUAL, "n.qualified_name = :query")),
+    ("prefix", False): ((_BEGINS, "true"),),
+    ("prefix", True): (
+        (_BEGINS, "true"),
+        (_LAST_BEGINS, "n.qualified_name >= :query and n.qualified_name < :query_end"),
+    ),
+    ("fuzzy", False): ((_PART_OF_NAME, "true"),),
+    ("fuzzy", True): ((_PART_OF_NAME, "strpos(lower(n.qualified_name), lower(:query)) > 0"),),
+}
 _OF_KINDS = "and n.kind = any(:kinds)"
 _UNDER_PATH = """and (d.display_path = :path
     or d.display_path >= :folder and d.display_path < :folder_end)"""
@@ -172,7 +188,7 @@ def search(
         "folder_end": prefix_end(folder),
         "limit": limit + 1,
     }
-    wanted = _search_statement(match if query else "prefix", filters)
+    wanted = _search_statement(match if query else "prefix", query, filters)
     found = [full(row) for row in reading.rows(wanted, **values)]
     return Page.cut(found, limit, _key)
 
@@ -245,12 +261,14 @@ def _package(symbol: str) -> str:
     return symbol[: symbol.find(">") + 1]
 
 
-def _search_statement(match: Match, filters: Sequence[str]) -> TextClause:
+def _search_statement(match: Match, query: str, filters: Sequence[str]) -> TextClause:
+    branches = [
+        _BRANCH.replace("{names}", names).replace("{fits}", fits)
+        for names, fits in _BRANCHES[match, "." in query]
+    ]
     return statement(
-        _SEARCH,
+        _SEARCH.replace("{branches}", "\nunion all ".join(branches)),
         columns=FULL,
-        names=_NAMES[match],
-        fits=_FITS[match],
         member=MEMBER,
         filters="\n  ".join(filters),
     )
