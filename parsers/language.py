@@ -49,11 +49,16 @@ class ResolutionPolicy:
     last_binding_wins: bool = True  # a later binding in the same scope replaces an earlier one
     constructors: tuple[str, ...] = ()  # methods that an instantiation runs, first found
     call_method: str = ""  # the method that a call of an instance runs
+    decorators_run: bool = True  # a decorator is called where it stands; an annotation is not
     builtins: frozenset[str] = frozenset()
     builtin_module: str = "builtins"  # where the builtins are said to live
     # Methods, types and variables of one name are different things, told apart by their use.
     separate_names: bool = False
     overload_by_arity: bool = False  # several methods of one name differ by their parameters
+    root_type: str = ""  # the builtin type that every value has
+    # The other types that a value of a builtin final type is taken for where a parameter asks for
+    # them, nearest first. What is not listed here is not known, except that it is none of the keys.
+    conversions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     structural_interfaces: bool = False  # a type implements what it has the methods of
     entry_names: tuple[str, ...] = ()  # files that stand for their folder: __init__, index
     # Members of builtin types that give back the type of an element or of the value itself; the

@@ -49,6 +49,9 @@ _BY_ROLE = {
     Role.WRITE: EdgeKind.WRITES,
 }
 
+# Uses that stand before the definition they belong to, which is their source.
+_HEAD_ROLES = (Role.BASE, Role.INTERFACE, Role.DECORATOR)
+
 
 class Link(NamedTuple):
     """One use of one target."""
@@ -94,6 +97,7 @@ class Binder:
         self.owners = scope_owners(self.facts)
         self.tally = Tally()
         self.with_locals = with_locals
+        self._anonymous: set[int] = set()
         self._sources = self._heads()
         self._call_of: dict[int, Expression] | None = None
         self._overloads = context.policy_of(file).overload_by_arity
@@ -120,10 +124,17 @@ class Binder:
         heads: dict[int, int] = {}
         for index, definition in enumerate(self.facts.definitions):
             for expression in (*definition.bases, *definition.decorators):
-                heads[expression] = index
                 entry = self.facts.expressions[expression]
+                inner = NONE
                 if entry.op in (Op.INDEX, Op.CALL) and entry.count:
-                    heads[self.facts.operands[entry.first]] = index
+                    inner = self.facts.operands[entry.first]
+                if definition.kind == DefinitionKind.OBJECT:
+                    # A class without a name is made where it stands, by no constructor of its base.
+                    self._anonymous.update((expression, inner))
+                else:
+                    heads[expression] = index
+                    heads[inner] = index
+        heads.pop(NONE, None)
         return heads
 
     # --- imports ------------------------------------------------------------------------------
@@ -157,9 +168,9 @@ class Binder:
         self.tally.count(targets)
         if not targets or len(targets) > _MAX_CANDIDATES:
             return
-        source = self._sources.get(index, NONE)
-        if source == NONE:
-            source = self.owners[expression.scope]
+        source = around = self.owners[expression.scope]
+        if expression.role in _HEAD_ROLES:
+            source = self._sources.get(index, around)
         at = (expression.line, expression.column, expression.name)
         if expression.role in (Role.CALL, Role.CONSTRUCT):
             yield from self._call(source, targets, rule, expression)
@@ -170,6 +181,8 @@ class Binder:
         if kind == NONE:
             kind = self._read_kind(targets[0])
         yield from self._linked(source, targets, kind, rule, *at)
+        if kind == EdgeKind.DECORATES and self.context.policy_of(self.file).decorators_run:
+            yield from self._called(around, targets, rule, at)
 
     def _is_own_name(self, expression: Expression, targets: Targets) -> bool:
         """A field's first assignment is its definition, not a use of it."""
@@ -234,18 +247,20 @@ class Binder:
     def _calls(self) -> dict[int, Expression]:
         """The call or construction around each callee."""
         if self._call_of is None:
-            operands = self.facts.operands
-            self._call_of = {
-                operands[expression.first]: expression
-                for expression in self.facts.expressions
-                if expression.op in (Op.CALL, Op.NEW) and operands[expression.first] >= 0
-            }
+            expressions, operands = self.facts.expressions, self.facts.operands
+            self._call_of = {}
+            for expression in expressions:
+                if expression.op in (Op.CALL, Op.NEW) and operands[expression.first] >= 0:
+                    callee = operands[expression.first]
+                    if expressions[callee].op == Op.INDEX:
+                        callee = operands[expressions[callee].first]
+                    self._call_of[callee] = expression
         return self._call_of
 
     def _constructors(self, index: int, targets: Targets) -> Targets:
         """The constructors that a construction of the target runs, where overloads tell."""
         found: list[Target] = []
-        for target in targets:
+        for target in targets if index not in self._anonymous else ():
             if isinstance(target, int) and self._kind(target) in _TYPES:
                 found += self.context.members.constructors(target)
         return self._overloaded(index, tuple(found)) if found else ()

@@ -1,7 +1,7 @@
 """Java."""
 
 from parsers.language import ClassScope, Language, ModuleStyle, ResolutionPolicy
-from parsers.languages.java.builtins import BUILTINS
+from parsers.languages.java.builtins import BUILTINS, CONVERSIONS
 from parsers.languages.java.rules import RULES
 from parsers.languages.java.statements import settle_labels
 
@@ -18,10 +18,13 @@ LANGUAGES = (
             class_scope=ClassScope.NESTED,
             package_scope=True,
             inherited_names=True,
+            decorators_run=False,
             separate_names=True,
             overload_by_arity=True,
             builtins=BUILTINS,
             builtin_module="java.lang",
+            root_type="Object",
+            conversions=CONVERSIONS,
         ),
         finish=settle_labels,
     ),

@@ -140,6 +140,8 @@ def _parameters(
             DefinitionKind.PARAMETER, walk.text(at), at, node, inner, flags | Flag.LOCAL
         )
         definition = walk.definitions[index]
+        # An assignment to a parameter's name gives it another value, not another definition.
+        walk.memory[inner, definition.name] = index
         walk.definitions[function_index].parameters.insert(0, index)
         default = node.child_by_field_name("value")
         if default is not None:
