@@ -33,6 +33,7 @@ Say = Callable[[str], None]
 OnReady = Callable[["Stack"], Awaitable[int | None]]
 
 _INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+_LAST_WORDS_SECONDS = 2
 _TAKES_WORK_IN = ("api", "dispatcher", "beat")
 
 
@@ -104,7 +105,8 @@ async def complete(settings: Settings, *, say: Say = say_to_stderr) -> AsyncIter
 def up(settings: Settings, *, on_ready: OnReady | None = None, say: Say = say_to_stderr) -> int:
     """Run everything until SIGINT or SIGTERM, or until `on_ready` answers an exit code.
 
-    `on_ready` is called once everything is ready; an answer of None means "keep serving".
+    `on_ready` is called once everything is ready; an answer of None means "keep serving". When
+    the stop comes first it is cancelled, and has two seconds before the stack goes.
     The answer is 0 after a signal, 130 when the signal came before `on_ready` was done, 1 when a
     process of the stack ended by itself. Raises what `complete` raises.
     """
@@ -188,7 +190,9 @@ async def _serve(settings: Settings, on_ready: OnReady | None, say: Say) -> int:
         finally:
             failure.cancel()
             if answer is not None:
+                # What it began it may put away while there still is an API to say so to.
                 answer.cancel()
+                await asyncio.wait({answer}, timeout=_LAST_WORDS_SECONDS)
 
 
 async def _start_stores(

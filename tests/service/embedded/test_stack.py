@@ -115,6 +115,17 @@ def test_a_command_that_is_done_ends_the_stack_with_its_answer(place: Path, run:
     assert holder.session_members() == []
 
 
+def test_a_command_that_is_interrupted_has_its_last_words_with_the_api(
+    place: Path, run: Run
+) -> None:
+    holder = run(place / "home", "never")
+    holder.process.send_signal(signal.SIGINT)
+    last_words, _ = holder.process.communicate(timeout=STOP_SECONDS)
+    assert last_words == "200\n"
+    assert holder.process.returncode == 130
+    assert holder.session_members() == []
+
+
 def test_a_process_that_dies_stops_the_stack_and_is_named(place: Path, run: Run) -> None:
     holder = run(place / "home")
     os.kill(holder.children["api"], signal.SIGKILL)
