@@ -99,7 +99,7 @@ def record_call(
 
 
 def literal(type_name: str) -> Rule:
-    """A literal of a builtin type; recorded only where its value goes somewhere."""
+    """A literal of a builtin type, or of none; recorded only where its value goes somewhere."""
 
     def rule(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
         if dest >= 0:

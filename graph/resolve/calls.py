@@ -105,8 +105,8 @@ class Calls:
                 values = self.inference.of_expression(file, first)
                 return tuple(v._replace(tag=Tag.CLASS) for v in values if v.tag == Tag.INSTANCE)
             case _:
-                short = name.rsplit(".", 1)[-1]
-                if short[:1].isupper() or name.startswith(policy.builtin_module + "."):
+                module, _, short = name.rpartition(".")
+                if short[:1].isupper() or module == policy.builtin_module:
                     return (Value(Tag.EXTERNAL_INSTANCE, -1, name),)
                 return NOTHING
 

@@ -23,6 +23,7 @@ from parsers.facts import (
     bound_import,
 )
 from parsers.language import ModuleStyle
+from parsers.scopes import fits
 
 Found = tuple[Targets, Rule]
 
@@ -41,10 +42,22 @@ class Lookup:
         """What an identifier refers to, and by which rule."""
         binding = expression.binding
         if binding >= 0:
+            hidden = self._hidden(file, facts, expression)
+            if hidden:
+                return hidden, Rule.INHERITED
             return self._siblings(file, facts, binding), Rule.LEXICAL
         if binding < NONE:
             return self.imported(file, facts.imports[bound_import(binding)]), Rule.IMPORT
         return self.free(file, facts, expression)
+
+    def _hidden(self, file: int, facts: FileFacts, expression: Expression) -> Targets:
+        """What a class between the use and the bound member inherits under the same name."""
+        if not self.context.policy_of(file).inherited_names:
+            return ()
+        home = facts.definitions[expression.binding].scope
+        if facts.scopes[home].kind != ScopeKind.CLASS and home != 0:
+            return ()
+        return self._inherited(file, facts, expression, home)
 
     def _siblings(self, file: int, facts: FileFacts, binding: int) -> Targets:
         """The bound definition; with it, where overloads are several definitions, the others."""
@@ -64,7 +77,7 @@ class Lookup:
         entry = context.index.files[file]
         policy = entry.language.policy
         if policy.inherited_names:
-            found = self._inherited(file, facts, expression)
+            found = self._inherited(file, facts, expression, NONE)
             if found:
                 return found, Rule.INHERITED
         return context.memo.ask(
@@ -90,20 +103,31 @@ class Lookup:
             return (Value(Tag.EXTERNAL, -1, f"{policy.builtin_module}.{name}"),), Rule.BUILTIN
         return _NOT_FOUND
 
-    def _inherited(self, file: int, facts: FileFacts, expression: Expression) -> Targets:
-        """A bare name that a base type of an enclosing class declares."""
+    def _inherited(self, file: int, facts: FileFacts, expression: Expression, home: int) -> Targets:
+        """A bare name that a base type of an enclosing class inside the scope `home` declares."""
         scope = expression.scope
-        while scope >= 0:
+        while scope not in (home, NONE):
             entry = facts.scopes[scope]
             if entry.kind == ScopeKind.CLASS and entry.definition >= 0:
                 found = self.context.members.of_class(
                     key_of(file, entry.definition), expression.name
                 )
-                internal = tuple(target for target in found if isinstance(target, int))
+                internal = tuple(
+                    target
+                    for target in found
+                    if isinstance(target, int) and self._is_inherited(file, target, expression)
+                )
                 if internal:
                     return internal
             scope = entry.parent
         return ()
+
+    def _is_inherited(self, file: int, key: DefinitionKey, expression: Expression) -> bool:
+        """Constructors are not inherited; a name means a member that its use can mean."""
+        kind = self.context.outline_name(key).kind
+        if kind == DefinitionKind.CONSTRUCTOR:
+            return False
+        return not self.context.policy_of(file).separate_names or fits(kind, expression.role)
 
     # --- imports ------------------------------------------------------------------------------
 

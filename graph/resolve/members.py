@@ -29,6 +29,7 @@ class Members:
     def of_class(self, key: DefinitionKey, name: str, *, skip_self: bool = False) -> Targets:
         """The definitions of member `name` that an instance of the class has, nearest class first.
 
+        Where methods are overloaded the bases' follow: another may take what the nearest does not.
         Where a base is defined elsewhere and nothing nearer has the member, the answer is the
         member of that external type.
         """
@@ -38,14 +39,17 @@ class Members:
 
     def _search(self, key: DefinitionKey, name: str, skip_self: bool) -> Targets:  # noqa: FBT001
         external: list[Target] = []
+        overloads: dict[Target, None] = {}
+        every = self.context.policy_of(file_of(key)).overload_by_arity
         for base in self.linearization(key)[1 if skip_self else 0 :]:
             if base.tag == Tag.CLASS:
                 found = self.declared(base.key, name)
-                if found:
+                if found and not every:
                     return found
+                overloads.update(dict.fromkeys(found))
             elif base.name:
                 external.append(Value(Tag.EXTERNAL, -1, f"{base.name}.{name}"))
-        return tuple(external[:1])
+        return tuple(overloads) or tuple(external[:1])
 
     def declared(self, key: DefinitionKey, name: str) -> Targets:
         """The member as the class itself declares it, embedded fields' members included."""

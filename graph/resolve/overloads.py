@@ -7,7 +7,7 @@ told apart stays ambiguous: an argument of unknown type fits everything equally 
 from typing import TYPE_CHECKING
 
 from graph.resolve.types import FUNCTION_TYPE
-from graph.resolve.values import Tag, Targets, Value, Values, definition_of, file_of
+from graph.resolve.values import Tag, Targets, Value, Values, definition_of, file_of, key_of
 from parsers.facts import DefinitionKind, Flag, Op
 
 if TYPE_CHECKING:
@@ -44,7 +44,19 @@ class Overloads:
             if cost != _NEVER:
                 costs[target] = cost
         best = min(costs.values(), default=_NEVER)
-        return tuple(target for target, cost in costs.items() if cost == best) or tuple(fitting)
+        return self._nearest([target for target, cost in costs.items() if cost == best]) or tuple(
+            fitting
+        )
+
+    def _nearest(self, targets: list[int]) -> Targets:
+        """Members of the nearest class hide those of its bases that take the same arguments."""
+        owners = [self._owner(target) for target in targets]
+        return tuple(t for t, owner in zip(targets, owners, strict=True) if owner == owners[0])
+
+    def _owner(self, key: int) -> int:
+        facts = self.context.body(file_of(key))
+        owner = facts.scopes[facts.definitions[definition_of(key)].scope].definition
+        return key_of(file_of(key), owner) if owner >= 0 else owner
 
     def _parameters(self, key: int, count: int) -> list[int] | None:
         """The parameter that takes each of `count` arguments; None if they are too many or few."""
@@ -121,6 +133,9 @@ class Overloads:
             return _ANYTHING
         if value.tag == Tag.INSTANCE:
             return self._between_classes(value.key, type_)
+        if type_.tag == Tag.INSTANCE:
+            # A type from elsewhere does not know the classes of this repository.
+            return _NEVER
         if value.tag != Tag.EXTERNAL_INSTANCE or type_.tag != Tag.EXTERNAL_INSTANCE:
             conversions = policy.conversions
             known = value.name.removeprefix(policy.builtin_module + ".") in conversions

@@ -44,7 +44,7 @@ def annotation(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> Non
             walk.push(argument, scope)
             continue
         walk.push(argument.child_by_field_name("value"), scope)
-        index = walk.expression(Op.MEMBER, at, scope, NONE, name=walk.text(at), role=Role.CALL)
+        index = walk.expression(Op.MEMBER, at, scope, NONE, name=walk.text(at))
         walk.expressions[index].first, walk.expressions[index].count = slot, 1
     walk.push(node.child_by_field_name("name"), scope, slot, Role.DECORATOR)
 
@@ -131,7 +131,7 @@ def method_reference(walk: Walk, node: Node, dest: int, scope: int, _role: int) 
     at = children[-1]
     if len(children) == 1:
         index = walk.expression(Op.FUNCTION_TYPE, node, scope, dest, count=1)
-        walk.push(receiver, scope, walk.expressions[index].first, Role.CONSTRUCT)
+        walk.push(receiver, scope, walk.expressions[index].first, Role.TYPE)
         return
     index = walk.expression(Op.MEMBER, at, scope, dest, name=walk.text(at), count=1)
     walk.push(receiver, scope, walk.expressions[index].first)
@@ -255,7 +255,7 @@ RULES: dict[str, Rule] = {
     "method_invocation": invocation,
     "method_reference": method_reference,
     "module_declaration": common.ignore,
-    "null_literal": common.ignore,
+    "null_literal": common.literal(""),
     "object_creation_expression": creation,
     "octal_integer_literal": common.literal("int"),
     "package_declaration": classes.package,
