@@ -182,7 +182,7 @@ class Binder:
             kind = self._read_kind(targets[0])
         yield from self._linked(source, targets, kind, rule, *at)
         if kind == EdgeKind.DECORATES and self.context.policy_of(self.file).decorators_run:
-            yield from self._called(around, targets, rule, at)
+            yield from self._call(around, targets, rule, expression)
 
     def _is_own_name(self, expression: Expression, targets: Targets) -> bool:
         """A field's first assignment is its definition, not a use of it."""
