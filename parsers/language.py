@@ -62,8 +62,10 @@ class ResolutionPolicy:
     structural_interfaces: bool = False  # a type implements what it has the methods of
     entry_names: tuple[str, ...] = ()  # files that stand for their folder: __init__, index
     # Members of builtin types that give back the type of an element or of the value itself; the
-    # keys are `type.member`, the values `self`, `element`, `key`, `value` or a builtin type.
+    # keys are `type.member` or `*.member`, the values `self`, `element`, `key`, `value`, `owner`
+    # (for a function of the type itself) or a builtin type.
     builtin_members: Mapping[str, str] = field(default_factory=dict)
+    builtin_fields: Mapping[str, str] = field(default_factory=dict)  # `type.field`: builtin type
     # What a type written `name[arguments]` comes to, by the name's full dotted form: `union` of its
     # arguments, the `first` one, the `class` itself, a `callable`, or `=type` for another name.
     type_forms: Mapping[str, str] = field(default_factory=dict)

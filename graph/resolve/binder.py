@@ -164,7 +164,7 @@ class Binder:
         if own:
             return
         if self._overloads and expression.role == Role.CALL and len(targets) > 1:
-            targets = self._overloaded(index, targets)
+            targets, rule = self._overloaded(index, targets, rule)
         self.tally.count(targets)
         if not targets or len(targets) > _MAX_CANDIDATES:
             return
@@ -175,7 +175,8 @@ class Binder:
         if expression.role in (Role.CALL, Role.CONSTRUCT):
             yield from self._call(source, targets, rule, expression)
             if self._overloads and expression.role == Role.CONSTRUCT:
-                yield from self._called(source, self._constructors(index, targets), rule, at)
+                constructors, rule = self._constructors(index, targets, rule)
+                yield from self._called(source, constructors, rule, at)
             return
         kind = _BY_ROLE.get(Role(expression.role), NONE)
         if kind == NONE:
@@ -236,13 +237,14 @@ class Binder:
             kind = EdgeKind.INSTANTIATES if self._kind(target) in _TYPES else EdgeKind.CALLS
             yield from self._linked(source, (target,), kind, rule, *at, candidates=len(targets))
 
-    def _overloaded(self, index: int, targets: Targets) -> Targets:
+    def _overloaded(self, index: int, targets: Targets, rule: Rule) -> tuple[Targets, Rule]:
         """Of several methods of one name those that take the arguments of the call."""
         call = self._calls().get(index)
         if call is None:
-            return targets
+            return targets, rule
         arguments = self.facts.operands[call.first + 1 : call.first + call.count]
-        return self.context.overloads.choose(self.file, arguments, targets)
+        choice = self.context.overloads.choose(self.file, arguments, targets)
+        return choice.targets, Rule.INFERRED_TYPE if choice.guessed else rule
 
     def _calls(self) -> dict[int, Expression]:
         """The call or construction around each callee."""
@@ -257,13 +259,13 @@ class Binder:
                     self._call_of[callee] = expression
         return self._call_of
 
-    def _constructors(self, index: int, targets: Targets) -> Targets:
+    def _constructors(self, index: int, targets: Targets, rule: Rule) -> tuple[Targets, Rule]:
         """The constructors that a construction of the target runs, where overloads tell."""
         found: list[Target] = []
         for target in targets if index not in self._anonymous else ():
             if isinstance(target, int) and self._kind(target) in _TYPES:
                 found += self.context.members.constructors(target)
-        return self._overloaded(index, tuple(found)) if found else ()
+        return self._overloaded(index, tuple(found), rule) if found else ((), rule)
 
     def _linked(  # noqa: PLR0917 - a link has many parts and no part of its own
         self,

@@ -40,7 +40,7 @@ class Calls:
         callees = self.inference.of_expression(file, operands[0])
         if len(callees) > 1 and self.context.policy_of(file).overload_by_arity:
             keys = tuple(c.key for c in callees if c.tag == Tag.FUNCTION)
-            chosen = self.context.overloads.choose(file, operands[1:], keys)
+            chosen = self.context.overloads.choose(file, operands[1:], keys).targets
             callees = tuple(c for c in callees if c.tag != Tag.FUNCTION or c.key in chosen)
         groups = [self._result(file, callee, operands[1:]) for callee in callees]
         del facts
@@ -108,16 +108,18 @@ class Calls:
                 module, _, short = name.rpartition(".")
                 if short[:1].isupper() or module == policy.builtin_module:
                     return (Value(Tag.EXTERNAL_INSTANCE, -1, name),)
-                return NOTHING
+                owner = Value(Tag.EXTERNAL_INSTANCE, -1, module)
+                return self._container_member(file, owner, short) if policy.root_type else NOTHING
 
     def _container_member(self, file: int, receiver: Value, member: str) -> Values:
         """A method of a builtin container, by the language's table."""
         short = receiver.name.rsplit(".", 1)[-1]
         arguments = receiver.arguments
-        match self.context.policy_of(file).builtin_members.get(f"{short}.{member}", ""):
+        table = self.context.policy_of(file).builtin_members
+        match table.get(f"{short}.{member}") or table.get(f"*.{member}", ""):
             case "":
                 return NOTHING
-            case "self":
+            case "self" | "owner":
                 return (receiver,)
             case "element" | "key":
                 return arguments[0] if arguments else NOTHING

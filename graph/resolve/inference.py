@@ -30,6 +30,7 @@ from parsers.facts import (
     FileFacts,
     Flag,
     Op,
+    Role,
     ScopeKind,
 )
 from parsers.scopes import fits
@@ -248,8 +249,21 @@ class Inference:
                     found = tuple(_bound(v, value) for v in found)
                 elif value.tag == Tag.EXTERNAL_INSTANCE:
                     found = tuple(_bound(v, value) for v in found)
+                elif value.tag == Tag.EXTERNAL and expression.role == Role.READ:
+                    found = self._external_field(file, found)
                 groups.append(found)
         return join(groups) if groups else NOTHING
+
+    def _external_field(self, file: int, values: Values) -> Values:
+        """A constant of a type defined elsewhere, by the language's table."""
+        fields = self.context.policy_of(file).builtin_fields
+        if not fields:
+            return values
+        types = [fields.get(".".join(value.name.rsplit(".", 2)[-2:]), "") for value in values]
+        return tuple(
+            self._builtin(file, type_) if type_ else value
+            for value, type_ in zip(values, types, strict=True)
+        )
 
     def _this(self, file: int, facts: FileFacts, expression: Expression) -> Values:
         if expression.binding < 0:

@@ -4,7 +4,7 @@ First by the number of arguments, then by their types as far as both sides are k
 told apart stays ambiguous: an argument of unknown type fits everything equally well.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graph.resolve.types import FUNCTION_TYPE
 from graph.resolve.values import Tag, Targets, Value, Values, definition_of, file_of, key_of
@@ -15,10 +15,18 @@ if TYPE_CHECKING:
 
 # How badly an argument fits a parameter: the sum decides, and NEVER rules the method out.
 _EXACT = 0
-_UNKNOWN = 40  # one of the types is not known
+_UNKNOWN = 40  # how the types relate is not known
 _ANYTHING = 60  # the parameter takes every value
+_UNLIKELY = 70  # a value of unknown type for a class whose instances are all known
 _SPREAD = 100  # taken as one of a variable number of arguments
 _NEVER = -1
+
+
+class Choice(NamedTuple):
+    """The overloads a call may mean, and whether a type that is not known had a say in it."""
+
+    targets: Targets
+    guessed: bool
 
 
 class Overloads:
@@ -27,7 +35,7 @@ class Overloads:
     def __init__(self, context: "Context") -> None:
         self.context = context
 
-    def choose(self, file: int, arguments: list[int], targets: Targets) -> Targets:
+    def choose(self, file: int, arguments: list[int], targets: Targets) -> Choice:
         """Of the callable targets those that take the arguments best; all if none seems to."""
         fitting: dict[int, list[int]] = {}
         for target in targets:
@@ -36,7 +44,7 @@ class Overloads:
                 if parameters is not None:
                     fitting[target] = parameters
         if len(fitting) < 2:  # noqa: PLR2004 - nothing to choose from
-            return tuple(fitting) or targets
+            return Choice(tuple(fitting) or targets, guessed=False)
         given = [self._given(file, argument) for argument in arguments]
         costs: dict[int, int] = {}
         for target, parameters in fitting.items():
@@ -44,9 +52,9 @@ class Overloads:
             if cost != _NEVER:
                 costs[target] = cost
         best = min(costs.values(), default=_NEVER)
-        return self._nearest([target for target, cost in costs.items() if cost == best]) or tuple(
-            fitting
-        )
+        nearest = self._nearest([target for target, cost in costs.items() if cost == best])
+        guessed = len(costs) > 1 and not all(given)
+        return Choice(nearest or tuple(fitting), guessed)
 
     def _nearest(self, targets: list[int]) -> Targets:
         """Members of the nearest class hide those of its bases that take the same arguments."""
@@ -111,17 +119,31 @@ class Overloads:
         return min((cost for cost in costs if cost != _NEVER), default=_NEVER)
 
     def _without_type(self, file: int, argument: int, types: Values) -> int:
-        """Null and lambdas have no type of their own, but do not fit everything."""
+        """Null is of every class, the most special one first; of other values nothing is known."""
+        root = self._root(file)
         if argument < 0:
             return _UNKNOWN
         expression = self.context.body(file).expressions[argument]
-        if expression.op == Op.LITERAL and any(self._is_primitive(file, t) for t in types):
-            return _NEVER
-        return _UNKNOWN
+        if expression.op == Op.LITERAL:
+            if any(self._is_primitive(file, type_) for type_ in types):
+                return _NEVER
+            return _ANYTHING if any(type_.name == root for type_ in types) else _UNKNOWN
+        if any(type_.name == root for type_ in types):
+            return _ANYTHING
+        return _UNLIKELY if all(type_.tag == Tag.INSTANCE for type_ in types) else _UNKNOWN
+
+    def _root(self, file: int) -> str:
+        policy = self.context.policy_of(file)
+        return f"{policy.builtin_module}.{policy.root_type}"
+
+    def _short(self, file: int, name: str) -> str:
+        """A builtin type's name without its module; any other as it is."""
+        module, _, short = name.rpartition(".")
+        return short if module == self.context.policy_of(file).builtin_module else name
 
     def _is_primitive(self, file: int, value: Value) -> bool:
         policy = self.context.policy_of(file)
-        name = value.name.removeprefix(policy.builtin_module + ".")
+        name = self._short(file, value.name)
         return name in policy.conversions and name[:1].islower()
 
     def _distance(self, file: int, value: Value, type_: Value) -> int:
@@ -129,7 +151,7 @@ class Overloads:
         policy = self.context.policy_of(file)
         if value.tag == Tag.FUNCTION or value.name == FUNCTION_TYPE:
             return self._function(file, type_)
-        if type_.name == f"{policy.builtin_module}.{policy.root_type}":
+        if type_.name == self._root(file):
             return _ANYTHING
         if value.tag == Tag.INSTANCE:
             return self._between_classes(value.key, type_)
@@ -138,7 +160,7 @@ class Overloads:
             return _NEVER
         if value.tag != Tag.EXTERNAL_INSTANCE or type_.tag != Tag.EXTERNAL_INSTANCE:
             conversions = policy.conversions
-            known = value.name.removeprefix(policy.builtin_module + ".") in conversions
+            known = self._short(file, value.name) in conversions
             return _NEVER if known or _is_array(value) else _UNKNOWN
         return self._between_external(file, value, type_)
 
@@ -157,8 +179,7 @@ class Overloads:
             if not _is_array(value) or not value.arguments or not type_.arguments:
                 return _EXACT
             return self._fit(file, -1, value.arguments[0], type_.arguments[0])
-        prefix = policy.builtin_module + "."
-        source, goal = value.name.removeprefix(prefix), type_.name.removeprefix(prefix)
+        source, goal = self._short(file, value.name), self._short(file, type_.name)
         ways = policy.conversions.get(source)
         if ways is not None:
             return ways.index(goal) + 1 if goal in ways else _NEVER
@@ -172,7 +193,7 @@ class Overloads:
             kind = owner.definitions[definition_of(type_.key)].kind
             return _EXACT if kind == DefinitionKind.INTERFACE else _NEVER
         policy = self.context.policy_of(file)
-        name = type_.name.removeprefix(policy.builtin_module + ".")
+        name = self._short(file, type_.name)
         return _NEVER if name in policy.conversions or _is_array(type_) else _UNKNOWN
 
 

@@ -1,7 +1,12 @@
 """Java."""
 
 from parsers.language import ClassScope, Language, ModuleStyle, ResolutionPolicy
-from parsers.languages.java.builtins import BUILTINS, CONVERSIONS
+from parsers.languages.java.builtins import (
+    BUILTIN_FIELDS,
+    BUILTIN_MEMBERS,
+    BUILTINS,
+    CONVERSIONS,
+)
 from parsers.languages.java.rules import RULES
 from parsers.languages.java.statements import settle_labels
 
@@ -25,6 +30,8 @@ LANGUAGES = (
             builtin_module="java.lang",
             root_type="Object",
             conversions=CONVERSIONS,
+            builtin_members=BUILTIN_MEMBERS,
+            builtin_fields=BUILTIN_FIELDS,
         ),
         finish=settle_labels,
     ),

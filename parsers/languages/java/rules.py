@@ -9,6 +9,18 @@ from parsers.languages.java import classes, methods, statements, types
 from parsers.walk import Walk
 
 
+_SUFFIXES = {
+    b"L": "long",
+    b"l": "long",
+    b"f": "float",
+    b"F": "float",
+    b"d": "double",
+    b"D": "double",
+}
+_HEXADECIMAL = (b"0x", b"0X")
+_COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||"})
+
+
 def import_(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
     """`import a.B;`, `import a.*;`, `import static a.B.c;`."""
     path = next((c for c in node.named_children if c.type.endswith("identifier")), None)
@@ -86,10 +98,23 @@ def creation(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
         classes.anonymous_class(walk, members, first, scope, dest)
     for offset in range(len(arguments), 0, -1):
         walk.push(arguments[offset - 1], scope, first + offset)
-    walk.push(type_, scope, first, Role.CONSTRUCT)
     outer = node.named_children[0]
-    if outer != type_ and not outer.type.endswith("annotation"):
-        walk.push(outer, scope)
+    if outer == type_ or outer.type.endswith("annotation") or type_ is None:
+        walk.push(type_, scope, first, Role.CONSTRUCT)
+    else:
+        _inner_type(walk, type_, outer, first, scope)
+
+
+def _inner_type(walk: Walk, type_: Node, outer: Node, dest: int, scope: int) -> None:
+    """The type of `outer.new Inner()`: a member of what outer is an instance of."""
+    at = type_
+    if type_.type == "generic_type":
+        at = type_.named_children[0]
+        walk.push_all(type_.named_children[1:], scope, Role.TYPE)
+    index = walk.expression(
+        Op.MEMBER, at, scope, dest, name=walk.text(at), role=Role.CONSTRUCT, count=1
+    )
+    walk.push(outer, scope, walk.expressions[index].first)
 
 
 def array_creation(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
@@ -135,6 +160,37 @@ def method_reference(walk: Walk, node: Node, dest: int, scope: int, _role: int) 
         return
     index = walk.expression(Op.MEMBER, at, scope, dest, name=walk.text(at), count=1)
     walk.push(receiver, scope, walk.expressions[index].first)
+
+
+def number(plain: str) -> Rule:
+    """A number: its last letter can say another type than the plain one."""
+
+    def rule(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+        if dest >= 0:
+            suffix = walk.data[node.end_byte - 1 : node.end_byte]
+            name = _SUFFIXES.get(suffix, plain)
+            if name != "long" and walk.data[node.start_byte : node.start_byte + 2] in _HEXADECIMAL:
+                name = plain
+            walk.expression(Op.LITERAL, node, scope, dest, name=name)
+
+    return rule
+
+
+def binary(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """Comparisons are boolean, a sum with a string is one; else the operands tell the type."""
+    children = node.named_children
+    if dest < 0 or len(children) < 2:  # noqa: PLR2004 - two operands
+        walk.push_all(children, scope)
+        return
+    operator = node.children[1].type
+    text = operator == "+" and any(child.type == "string_literal" for child in children)
+    if text or operator in _COMPARISONS:
+        walk.expression(Op.LITERAL, node, scope, dest, name="String" if text else "boolean")
+        walk.push_all(children, scope)
+    elif operator == "+":
+        common.composite(Op.UNION)(walk, node, dest, scope, Role.READ)
+    else:
+        common.through(walk, node, dest, scope, Role.READ)
 
 
 def cast(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
@@ -205,8 +261,8 @@ RULES: dict[str, Rule] = {
     "array_creation_expression": array_creation,
     "array_type": types.array,
     "assignment_expression": assignment,
-    "binary_expression": common.through,
-    "binary_integer_literal": common.literal("int"),
+    "binary_expression": binary,
+    "binary_integer_literal": number("int"),
     "block": common.block(),
     "block_comment": common.ignore,
     "boolean_type": types.primitive,
@@ -223,8 +279,8 @@ RULES: dict[str, Rule] = {
     "constant_declaration": classes.field,
     "constructor_declaration": methods.method,
     "continue_statement": common.ignore,
-    "decimal_floating_point_literal": common.literal("double"),
-    "decimal_integer_literal": common.literal("int"),
+    "decimal_floating_point_literal": number("double"),
+    "decimal_integer_literal": number("int"),
     "enhanced_for_statement": statements.enhanced_for,
     "enum_body": classes.body,
     "enum_body_declarations": classes.body,
@@ -238,7 +294,7 @@ RULES: dict[str, Rule] = {
     "for_statement": common.block(),
     "generic_type": types.generic,
     "hex_floating_point_literal": common.literal("double"),
-    "hex_integer_literal": common.literal("int"),
+    "hex_integer_literal": number("int"),
     "identifier": common.name,
     "if_statement": statements.if_statement,
     "import_declaration": import_,
@@ -257,7 +313,7 @@ RULES: dict[str, Rule] = {
     "module_declaration": common.ignore,
     "null_literal": common.literal(""),
     "object_creation_expression": creation,
-    "octal_integer_literal": common.literal("int"),
+    "octal_integer_literal": number("int"),
     "package_declaration": classes.package,
     "parenthesized_expression": common.through,
     "program": classes.body,

@@ -83,8 +83,10 @@ def if_statement(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> 
     walk.push_all(node.named_children, inner)
 
 
-def instanceof(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+def instanceof(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """`value instanceof T name`, or a record pattern."""
+    if dest >= 0:
+        walk.expression(Op.LITERAL, node, scope, dest, name="boolean")
     at = node.child_by_field_name("name")
     type_ = node.child_by_field_name("right")
     pattern = node.child_by_field_name("pattern")
