@@ -12,8 +12,9 @@ from typing import Any
 
 from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.resolve import Context, manifests, open_context
-from graph.resolve.binder import Binder, Link, Tally
+from graph.resolve.binder import Binder, Tally
 from graph.resolve.documents import display, external_name
+from graph.resolve.links import Link
 from graph.resolve.values import Tag, definition_of, file_of
 from parsers import registry
 from parsers.codec import EncodedFacts, decode_body, decode_outline
@@ -181,7 +182,7 @@ def _kind(definition: Definition) -> str:
 def _records(context: Context, binder: Binder, link: Link) -> Iterator[Record]:
     """A link as a call, as a reference, or as both."""
     kind, certainty, rule = EdgeKind(link.kind), Certainty(link.certainty), Rule(link.rule)
-    if kind == EdgeKind.OVERRIDES:
+    if rule == Rule.STRUCTURE:  # it stands where the definition itself does
         return
     facts = binder.facts
     source = facts.definitions[link.source].qualified_name if link.source >= 0 else "<module>"

@@ -18,6 +18,7 @@ from graph.resolve.lookup import Lookup
 from graph.resolve.manifests import Manifests
 from graph.resolve.members import Members
 from graph.resolve.overloads import Overloads
+from graph.resolve.structural import Structural
 from graph.resolve.types import Types
 from parsers.facts import FileFacts
 
@@ -32,6 +33,8 @@ def open_context(
     context.types = Types(context)
     context.inference = Inference(context)
     context.overloads = Overloads(context)
+    context.structural = Structural(context)
+    context.number_interfaces(context.structural.digests())
     return context
 
 

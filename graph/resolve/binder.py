@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.resolve.context import Context
+from graph.resolve.links import TYPES, VARIABLES, Link
+from graph.resolve.structure import structure
 from graph.resolve.values import Tag, Target, Targets, Value, definition_of, file_of, key_of
 from parsers.facts import (
     NONE,
@@ -21,24 +23,6 @@ from parsers.scopes import scope_owners
 # More candidates than this say nothing: the reference counts as unresolved.
 _MAX_CANDIDATES = 8
 
-VARIABLES = frozenset(
-    {
-        DefinitionKind.VARIABLE,
-        DefinitionKind.CONSTANT,
-        DefinitionKind.FIELD,
-        DefinitionKind.PARAMETER,
-    }
-)
-_TYPES = frozenset(
-    {
-        DefinitionKind.CLASS,
-        DefinitionKind.STRUCT,
-        DefinitionKind.INTERFACE,
-        DefinitionKind.ENUM,
-        DefinitionKind.TRAIT,
-        DefinitionKind.TYPE_ALIAS,
-    }
-)
 _BY_ROLE = {
     Role.TYPE: EdgeKind.TYPE_OF,
     Role.BASE: EdgeKind.EXTENDS,
@@ -51,20 +35,6 @@ _BY_ROLE = {
 
 # Uses that stand before the definition they belong to, which is their source.
 _HEAD_ROLES = (Role.BASE, Role.INTERFACE, Role.DECORATOR)
-
-
-class Link(NamedTuple):
-    """One use of one target."""
-
-    source: int  # the definition around the use, in this file; NONE is the file
-    target: Target
-    kind: int
-    certainty: int
-    rule: int
-    candidates: int
-    line: int
-    column: int
-    name: str
 
 
 class Tally:
@@ -117,7 +87,7 @@ class Binder:
                 yield from self._use(index, expression)
             elif expression.op == member:
                 yield from self._use(index, expression)
-        yield from self._overrides()
+        yield from structure(self.context, self.file, self.facts)
 
     def _heads(self) -> dict[int, int]:
         """Bases and decorators stand outside the definition they belong to; it is their source."""
@@ -234,7 +204,7 @@ class Binder:
         self, source: int, targets: Targets, rule: Rule, at: tuple[int, int, str]
     ) -> Iterator[Link]:
         for target in targets:
-            kind = EdgeKind.INSTANTIATES if self._kind(target) in _TYPES else EdgeKind.CALLS
+            kind = EdgeKind.INSTANTIATES if self._kind(target) in TYPES else EdgeKind.CALLS
             yield from self._linked(source, (target,), kind, rule, *at, candidates=len(targets))
 
     def _overloaded(self, index: int, targets: Targets, rule: Rule) -> tuple[Targets, Rule]:
@@ -263,7 +233,7 @@ class Binder:
         """The constructors that a construction of the target runs, where overloads tell."""
         found: list[Target] = []
         for target in targets if index not in self._anonymous else ():
-            if isinstance(target, int) and self._kind(target) in _TYPES:
+            if isinstance(target, int) and self._kind(target) in TYPES:
                 found += self.context.members.constructors(target)
         return self._overloaded(index, tuple(found), rule) if found else ((), rule)
 
@@ -288,35 +258,3 @@ class Binder:
             certainty = Certainty.EXACT
         for target in targets:
             yield Link(source, target, kind, certainty, rule, count, line, column, name)
-
-    # --- structure ----------------------------------------------------------------------------
-
-    def _overrides(self) -> Iterator[Link]:
-        """Members that replace one of a base type."""
-        for index, definition in enumerate(self.facts.definitions):
-            if definition.kind not in _TYPES or definition.body == NONE:
-                continue
-            key = key_of(self.file, index)
-            bases = self.context.members.linearization(key)[1:]
-            if not any(base.tag == Tag.CLASS for base in bases):
-                continue
-            for name, members in self.context.index.files[self.file].members.get(index, {}).items():
-                yield from self._overridden(name, members, bases)
-
-    def _overridden(
-        self, name: str, members: list[int], bases: tuple[Value, ...]
-    ) -> Iterator[Link]:
-        for base in bases:
-            if base.tag != Tag.CLASS:
-                continue
-            found = self.context.members.declared(base.key, name)
-            if not found:
-                continue
-            for member in members:
-                at = self.facts.definitions[member]
-                if at.kind in VARIABLES or at.kind == DefinitionKind.CONSTRUCTOR:
-                    continue
-                yield from self._linked(
-                    member, found[:1], EdgeKind.OVERRIDES, Rule.STRUCTURE, at.line, at.column, name
-                )
-            return

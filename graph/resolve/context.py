@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graph.resolve.lookup import Lookup
     from graph.resolve.members import Members
     from graph.resolve.overloads import Overloads
+    from graph.resolve.structural import Structural
     from graph.resolve.types import Types
 
 # A path with its language and outline.
@@ -30,6 +31,7 @@ class Context:
     members: "Members"
     inference: "Inference"
     overloads: "Overloads"
+    structural: "Structural"
     types: "Types"
 
     def __init__(
@@ -40,7 +42,10 @@ class Context:
         self._body = body
         for path, language, outline in entries:
             self.index.add(path, language, outline)
-        self._package_numbers = {key: -1 - n for n, key in enumerate(sorted(self.index.packages))}
+        # What documents can depend on besides files, by number: -1 - n stands for the n-th.
+        self.packages = sorted(self.index.packages)
+        self._package_numbers = {key: -1 - n for n, key in enumerate(self.packages)}
+        self._interface_numbers: dict[str, int] = {}
         self.modules = Modules(self.index, manifests)
 
     def body(self, file: int) -> FileFacts:
@@ -63,12 +68,15 @@ class Context:
         """The answer depends on what any file of the package declares."""
         self.memo.touched.add(self._package_numbers[package])
 
-    def package_of_number(self, number: int) -> str:
-        """The package that a negative dependency stands for."""
-        for key, candidate in self._package_numbers.items():
-            if candidate == number:
-                return key
-        raise KeyError(number)
+    def touch_interfaces(self, file: int) -> None:
+        """The answer depends on which interfaces there are for the types of this file."""
+        self.memo.touched.add(self._interface_numbers[self.index.files[file].family])
+
+    def number_interfaces(self, digests: dict[str, bytes]) -> None:
+        """Let documents depend on the interfaces of a family as they are now."""
+        for family, digest in sorted(digests.items()):
+            self._interface_numbers[family] = -1 - len(self.packages)
+            self.packages.append(f"{family}:<interfaces>:{digest.hex()}")
 
     def policy_of(self, file: int) -> ResolutionPolicy:
         """How names are resolved in the file's language."""

@@ -10,8 +10,9 @@ from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.model.nodes import NodeKind
 from graph.model.rows import DocumentRow, DocumentRows, EdgeRow, NodeRow
 from graph.model.symbols import definition_symbol, external_symbol, file_symbol, node_id
-from graph.resolve.binder import VARIABLES, Binder, Tally
+from graph.resolve.binder import Binder, Tally
 from graph.resolve.context import Context
+from graph.resolve.links import VARIABLES
 from graph.resolve.values import Tag, Target, Value, definition_of, file_of, key_of
 from parsers.facts import NONE, Definition, DefinitionKind, FileFacts, Flag
 from parsers.scopes import is_partial

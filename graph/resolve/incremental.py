@@ -75,6 +75,7 @@ def plan(
     files: Sequence[IndexedFile],
     fingerprints: Sequence[bytes],
     *,
+    packages: Sequence[str],
     version: str,
     manifests: bytes,
 ) -> Plan:
@@ -84,7 +85,7 @@ def plan(
         return everything
     if [record.path for record in previous.files] != [file.path for file in files]:
         return everything
-    changed = _changed(previous, files)
+    changed = _changed(previous, files, packages)
     resolve: list[int] = []
     reuse: dict[int, Resolved] = {}
     for number, record in enumerate(previous.files):
@@ -96,15 +97,16 @@ def plan(
     return Plan(resolve, reuse)
 
 
-def _changed(previous: ResolutionRecord, files: Sequence[IndexedFile]) -> set[int]:
-    """Files whose outline is another now, and the packages they belong or belonged to."""
+def _changed(
+    previous: ResolutionRecord, files: Sequence[IndexedFile], packages: Sequence[str]
+) -> set[int]:
+    """Files whose outline is another now, the packages they belong to, and packages that went."""
     numbers = {key: -1 - n for n, key in enumerate(previous.packages)}
-    changed: set[int] = set()
+    remaining = set(packages)
+    changed = {number for key, number in numbers.items() if key not in remaining}
     for number, (record, file) in enumerate(zip(previous.files, files, strict=True)):
-        if record.outline == file.outline.digest:
-            continue
-        changed.add(number)
-        if file.package in numbers:
-            changed.add(numbers[file.package])
-        changed.update(d for d in record.dependencies if d < 0)
+        if record.outline != file.outline.digest:
+            changed.add(number)
+            if file.package in numbers:
+                changed.add(numbers[file.package])
     return changed

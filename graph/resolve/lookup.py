@@ -51,12 +51,10 @@ class Lookup:
         return self.free(file, facts, expression)
 
     def _hidden(self, file: int, facts: FileFacts, expression: Expression) -> Targets:
-        """What a class between the use and the bound member inherits under the same name."""
+        """What a class between the use and the binding inherits under the same name."""
         if not self.context.policy_of(file).inherited_names:
             return ()
         home = facts.definitions[expression.binding].scope
-        if facts.scopes[home].kind != ScopeKind.CLASS and home != 0:
-            return ()
         return self._inherited(file, facts, expression, home)
 
     def _siblings(self, file: int, facts: FileFacts, binding: int) -> Targets:

@@ -85,7 +85,7 @@ class Resolution:
         return ResolutionRecord(
             version(),
             self._parsed.manifests_digest,
-            sorted(self._context.index.packages),
+            self._context.packages,
             self._records,
         )
 
@@ -97,6 +97,7 @@ class Resolution:
             self._previous.record if self._previous is not None else None,
             self._context.index.files,
             [file.fingerprint for file in self._parsed.files],
+            packages=self._context.packages,
             version=version(),
             manifests=self._parsed.manifests_digest,
         )
