@@ -2,7 +2,7 @@
 
 from tree_sitter import Node
 
-from parsers.facts import NONE, DefinitionKind, Flag, Op, Role, ScopeKind
+from parsers.facts import NONE, DefinitionKind, Expression, Flag, Op, Role, ScopeKind
 from parsers.languages.java import classes
 from parsers.walk import Walk
 
@@ -139,20 +139,23 @@ def switch_label(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> 
             continue
         index = walk.expression(Op.MEMBER, child, scope, NONE, name=walk.text(child))
         walk.expressions[index].first, walk.expressions[index].count = slot, 1
-        walk.memory[_LABEL, "use", index] = index
+        walk.memory[_LABEL, "use", index] = slot
 
 
 def settle_labels(walk: Walk) -> None:
-    """Labels that are fields of this file or static imports are plain names after all."""
-    uses = [key for key in walk.memory if isinstance(key, tuple) and key[:2] == (_LABEL, "use")]
-    if not uses:
+    """Labels are plain names after all where each of a switch is a field or import of this file."""
+    switches: dict[int, list[Expression]] = {}
+    for key, slot in walk.memory.items():
+        if isinstance(key, tuple) and key[:2] == (_LABEL, "use"):
+            switches.setdefault(slot, []).append(walk.expressions[key[2]])
+    if not switches:
         return
     fields = {d.name for d in walk.definitions if d.kind == DefinitionKind.FIELD}
     fields.update(record.alias for record in walk.imports)
-    for key in uses:
-        expression = walk.expressions[walk.memory[key]]
-        if expression.name in fields:
-            expression.op, expression.count = Op.NAME, 0
+    for labels in switches.values():
+        if fields.issuperset(label.name for label in labels):
+            for label in labels:
+                label.op, label.count = Op.NAME, 0
 
 
 def labeled(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
