@@ -197,11 +197,19 @@ def _records(context: Context, binder: Binder, link: Link) -> Iterator[Record]:
         "rule": rule.label,
         "candidates": link.candidates,
     }
-    if kind in _CALLS:
+    if kind == EdgeKind.CALLS or (kind == EdgeKind.INSTANTIATES and not _is_struct(context, link)):
         yield {"kind": "call", **record}
     # Through a variable a call reaches a function that the name at its place does not refer to.
     if not (kind in _CALLS and rule == Rule.FLOW):
         yield {"kind": "ref", **record, "edge": kind.label}
+
+
+def _is_struct(context: Context, link: Link) -> bool:
+    """A literal of a struct runs no code, so it is no call."""
+    if not isinstance(link.target, int):
+        return False
+    body = context.body(file_of(link.target))
+    return body.definitions[definition_of(link.target)].kind == DefinitionKind.STRUCT
 
 
 def _target(context: Context, link: Link) -> Record:
