@@ -32,9 +32,6 @@ class CodeloomError(Exception):
         super().__init__(self.message)
 
 
-# --- tenants, keys ---------------------------------------------------------------------------
-
-
 class TenantValidationError(CodeloomError):
     """The request does not fit the tenant it was made for."""
 
@@ -82,9 +79,6 @@ class QuotaExceeded(CodeloomError):
 
     code = "quota_exceeded"
     kind = "quota"
-
-
-# --- repositories and what is in them --------------------------------------------------------
 
 
 class RepositoryNotFound(CodeloomError):
@@ -164,9 +158,6 @@ class RepositoryParseError(CodeloomError):
     kind = "internal"
 
 
-# --- fetching ---------------------------------------------------------------------------------
-
-
 class AuthenticationRequired(CodeloomError):
     """The host asks for credentials that it does not accept or was not given."""
 
@@ -210,9 +201,6 @@ class GitFailed(CodeloomError):
 
     code = "git_failed"
     kind = "internal"
-
-
-# --- jobs -------------------------------------------------------------------------------------
 
 
 class JobNotFound(CodeloomError):
@@ -273,9 +261,6 @@ class SnapshotIncomplete(CodeloomError):
     transient = True
 
 
-# --- what we stand on -------------------------------------------------------------------------
-
-
 class StorageError(CodeloomError):
     """The database or the object store did not answer as it should; trying again may help."""
 
@@ -309,11 +294,4 @@ class SettingMissing(CodeloomError):
     """A setting is missing or cannot be used."""
 
     code = "setting_missing"
-    kind = "internal"
-
-
-class MigrationFailed(CodeloomError):
-    """The database could not be brought to the schema of this release."""
-
-    code = "migration_failed"
     kind = "internal"

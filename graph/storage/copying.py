@@ -15,6 +15,8 @@ from graph.storage.session import tenant_of
 # An index takes entries of 2,704 bytes. A longer name is cut, here and by who searches for it:
 # 600 characters are at most 2,400 bytes.
 MAX_NAME_CHARACTERS = 600
+# What two bytes hold. The binary form is not checked by the driver: a larger number would wrap.
+MAX_CANDIDATES = 32_767
 
 
 class Target:
@@ -25,6 +27,7 @@ class Target:
         named = ", ".join(columns)
         typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         incoming = f"incoming_{table}"
+        self.columns = list(columns)
         self.types = list(columns.values())
         self.create = f"create temporary table {incoming} ({typed}) on commit drop"
         self.copy = f"copy {incoming} ({named}) from stdin (format binary)"
@@ -208,7 +211,10 @@ def _edge_rows(batch: list[Numbered]) -> Iterable[tuple[Any, ...]]:
     for numbered in batch:
         document = numbered.id
         for row in numbered.rows.edges:
-            yield document, *row
+            if row[5] > MAX_CANDIDATES:
+                yield document, *row[:5], MAX_CANDIDATES, *row[6:]
+            else:
+                yield document, *row
 
 
 def document_key(row: DocumentRow) -> bytes:

@@ -7,6 +7,7 @@ read every outline and no body is one range of bytes a block.
 
     magic | block ... | index | length of the index, magic
 
+A part is told apart by its length only; whether its bytes are sound is for its own checksum to say.
 The index says for each block which fingerprints are in it and how long their parts are; places
 follow from adding up. A pack with the same entries in the same order is the same artifact.
 """
@@ -55,7 +56,7 @@ class PackWriter:
         self._tenant_id = tenant_id
         self._parts = parts
         self._upload = store.begin()
-        # The checksum makes a flipped bit an error instead of wrong facts.
+        # For the index; the checksum makes a flipped bit an error instead of wrong places.
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
         self._digest = hashlib.sha256()
         self._size = 0

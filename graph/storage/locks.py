@@ -5,8 +5,11 @@ job whose worker was stopped and goes on later is never run twice at the same ti
 """
 
 import hashlib
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
+
+import psycopg
 
 from graph.settings import Settings
 from graph.storage.engine import Role, dedicated, engine
@@ -45,7 +48,11 @@ class SessionLock:
         return self._ask(_HELD_HERE, self._key)
 
     def close(self) -> None:
-        """Free the lock by ending its session; a second time does nothing."""
+        """Free the lock and end its session; a second time does nothing."""
+        # Said aloud, because the server notices the end of a session a little later. If it cannot
+        # be said, the session is over and the lock is free, or soon will be.
+        with suppress(psycopg.Error):
+            self._connection.execute("select pg_advisory_unlock_all()")
         self._connection.close()
 
     def _ask(self, query: str, value: int) -> bool:

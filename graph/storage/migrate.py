@@ -20,7 +20,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from graph.errors import MigrationFailed
+from graph.errors import CodeloomError
 from graph.settings import Settings
 from graph.storage.engine import SCHEMA, address, engine
 from graph.storage.failures import translated
@@ -42,6 +42,13 @@ _MEMBERSHIPS.append(("codeloom_keyring", "codeloom_owner"))
 
 # Roles are shared by all databases of a server, and another one may be migrating right now.
 _ATTEMPTS = 5
+
+
+class MigrationFailed(CodeloomError):
+    """The database could not be brought to the schema of this release."""
+
+    code = "migration_failed"
+    kind = "internal"
 
 
 def upgrade(settings: Settings) -> None:

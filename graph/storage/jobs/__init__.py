@@ -1,7 +1,7 @@
 """Jobs: the queue, which is a table.
 
-Three parties change a row, each in its own file. A tenant asks for work, watches and cancels
-(`asking`); the dispatcher chooses over all tenants and takes back what a dead worker held
+Three parties change a row, each in its own file. A tenant asks for work (`requesting`), watches and
+cancels (`asking`); the dispatcher chooses over all tenants and takes back what a dead worker held
 (`dispatching`); the worker that holds a job says how it goes and how it ended (`holding`). That a
 job succeeded by publishing a snapshot is said in `graph.storage.publish`, in the transaction that
 makes the snapshot visible.
@@ -15,7 +15,6 @@ from graph.storage.jobs.asking import (
     find_by_task,
     get,
     list_page,
-    request,
     retry,
 )
 from graph.storage.jobs.dispatching import Dispatched, Reaped, depth, pick, reap
@@ -31,6 +30,7 @@ from graph.storage.jobs.holding import (
     retry_later,
 )
 from graph.storage.jobs.reading import Job
+from graph.storage.jobs.requesting import request
 
 __all__ = [
     "Beat",
