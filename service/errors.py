@@ -83,8 +83,10 @@ def all_problems() -> dict[str, Problem]:
 
 def _domain_errors(root: type[CodeloomError]) -> Iterator[type[CodeloomError]]:
     for error in root.__subclasses__():
-        yield error
-        yield from _domain_errors(error)
+        # What stops a command or the embedded stack is told at a terminal, never over HTTP.
+        if not error.__module__.startswith("service."):
+            yield error
+            yield from _domain_errors(error)
 
 
 def install(app: FastAPI) -> None:

@@ -13,7 +13,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -64,7 +64,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 
     version: int
     snapshot: bytes
-    key: tuple[KeyPart, ...]
+    # KeyPart; msgspec cannot check a union of str and bytes, and only we can seal a key.
+    key: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,371 @@
+"""Who may do what, for every operation that the API document lists.
+
+The cases are made from the document, so that a new route cannot be forgotten here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import anyio
+import httpx
+import pytest
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from graph.errors import ApiKeyInvalid
+from graph.model.ids import ApiKeyId, TenantId
+from graph.storage import keys
+from graph.storage.keys import Caller, new_secret
+from graph.storage.session import system_session, tenant_session
+from service.auth import REMEMBERED_SECONDS, Authenticator
+from service.shapes import symbol_id
+from tests.seeding import Shop
+from tests.service.conftest import Member, bearer, make_tenant
+from tests.service.test_problems import problem
+
+if TYPE_CHECKING:
+    from graph.settings import Settings
+
+OPEN = {"/healthz", "/readyz", "/problems", "/problems/{code}"}
+# Operations that need more than the scope `read`.
+NEEDS = {
+    ("post", "/v1/repositories"): "ingest",
+    ("patch", "/v1/repositories/{repository_id}"): "ingest",
+    ("delete", "/v1/repositories/{repository_id}"): "admin",
+    ("post", "/v1/repositories/{repository_id}/ingestions"): "ingest",
+    ("post", "/v1/jobs/{job_id}/cancel"): "ingest",
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    description: dict[str, Any]
+
+    @property
+    def parameters(self) -> list[str]:
+        return [p["name"] for p in self.description.get("parameters", []) if p["in"] == "path"]
+
+
+def operations(document: dict[str, Any]) -> Iterator[Operation]:
+    for path, methods in document["paths"].items():
+        for method, description in methods.items():
+            yield Operation(method, path, description)
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def ids_of(shop: Shop) -> dict[str, str]:
+    """What the parameters of paths are called, and what they are for this shop."""
+    return {
+        "repository_id": str(shop.repository.id),
+        "snapshot_id": str(shop.snapshot.id),
+        "job_id": str(shop.snapshot.job_id),
+        "task_id": f"{shop.snapshot.job_id}.1",
+        "symbol_id": symbol_id(shop.add),
+        "path": "src/cart.py",
+        "code": "key_invalid",
+    }
+
+
+def call(
+    client: TestClient, operation: Operation, ids: dict[str, str], headers: dict[str, str]
+) -> httpx.Response:
+    """The operation with these ids, and with whatever else it needs to be well-formed."""
+    path = operation.path
+    for name in operation.parameters:
+        path = path.replace("{" + name + "}", ids[name])
+    query = {"path": "src/cart.py", "line": "1", "column": "0"}
+    wanted = {p["name"] for p in operation.description.get("parameters", []) if p.get("required")}
+    given = {name: value for name, value in query.items() if name in wanted}
+    body = {"url": "https://example.org/new"} if path.endswith("/repositories") else {}
+    has_body = "requestBody" in operation.description
+    return client.request(
+        operation.method,
+        path,
+        params=given,
+        json=body if has_body else None,
+        headers=headers,
+    )
+
+
+def without_request_id(response: httpx.Response) -> tuple[int, bytes, list[tuple[str, str]]]:
+    """An answer as a stranger compares it: everything but the id of the request itself."""
+    request_id = response.headers["x-request-id"]
+    headers = [(name, value) for name, value in response.headers.items() if value != request_id]
+    return response.status_code, response.content.replace(request_id.encode(), b""), headers
+
+
+def test_every_operation_but_the_open_ones_declares_that_it_needs_a_key(
+    document: dict[str, Any],
+) -> None:
+    for operation in operations(document):
+        declared = operation.description.get("security", [])
+        names = {name for alternative in declared for name in alternative}
+        expected = set() if operation.path in OPEN else {"bearer", "apiKey"}
+        assert names == expected, operation.path
+
+
+BAD_KEYS = {
+    "no key": {},
+    "an empty key": {"authorization": "Bearer "},
+    "another scheme": {"authorization": "Basic YWRtaW46YWRtaW4="},
+    "no key at all": {"authorization": "Bearer nonsense"},
+    "a key of nobody": {"authorization": f"Bearer {new_secret()}"},
+    "a key of nobody in the other header": {"x-api-key": new_secret()},
+    "bytes": {"x-api-key": "cl_live_\xff\xfe"},
+}
+
+
+@pytest.mark.parametrize("kind", BAD_KEYS)
+def test_without_a_valid_key_every_operation_is_closed(
+    kind: str, client: TestClient, document: dict[str, Any], shop: Shop
+) -> None:
+    for operation in operations(document):
+        if operation.path in OPEN:
+            continue
+        headers = {k: v.encode("latin-1") for k, v in BAD_KEYS[kind].items()}
+        answer = call(client, operation, ids_of(shop), headers)  # type: ignore[arg-type]
+        assert answer.status_code == 401, operation.path
+        assert answer.headers["www-authenticate"].startswith('Bearer realm="codeloom"')
+        assert problem(answer)["code"] in {"api_key_missing", "api_key_invalid"}
+
+
+def test_a_key_with_one_character_changed_is_refused(client: TestClient, acme: Member) -> None:
+    for place in (0, 5, 10, 30, len(acme.read) - 1):
+        other = "A" if acme.read[place] != "A" else "B"
+        changed = acme.read[:place] + other + acme.read[place + 1 :]
+        assert client.get("/v1/tenant", headers=bearer(changed)).status_code == 401
+
+
+def test_closed_is_closed_before_a_body_is_read_or_a_route_is_known(client: TestClient) -> None:
+    broken = {"content-type": "application/json"}
+    assert client.post("/v1/repositories", content=b"{", headers=broken).status_code == 401
+    assert client.get("/v1/nothing").status_code == 401
+    assert client.delete("/v1/tenant").status_code == 401
+    assert client.get("/v1").status_code == 401
+    assert client.get("/v1x").status_code == 404
+
+
+def test_a_missing_scope_is_403_and_says_which(
+    client: TestClient, document: dict[str, Any], acme: Member, shop: Shop
+) -> None:
+    found = {(one.method, one.path) for one in operations(document)}
+    assert NEEDS.keys() <= found
+    for operation in operations(document):
+        needed = NEEDS.get((operation.method, operation.path))
+        if needed is None:
+            continue
+        lesser = [acme.read] if needed == "ingest" else [acme.read, acme.ingest]
+        for key in lesser:
+            answer = call(client, operation, ids_of(shop), bearer(key))
+            assert answer.status_code == 403, operation.path
+            assert needed in problem(answer)["detail"]
+
+
+def test_reading_needs_no_more_than_read(
+    client: TestClient, document: dict[str, Any], acme: Member, shop: Shop
+) -> None:
+    for operation in operations(document):
+        if operation.path in OPEN or (operation.method, operation.path) in NEEDS:
+            continue
+        assert operation.method == "get", operation.path
+        answer = call(client, operation, ids_of(shop), bearer(acme.read))
+        assert answer.status_code == 200, answer.text
+
+
+def test_what_belongs_to_another_tenant_is_as_absent_as_what_never_was(
+    client: TestClient,
+    document: dict[str, Any],
+    shop: Shop,
+    rival: Member,
+) -> None:
+    absent = {
+        "repository_id": str(uuid4()),
+        "snapshot_id": str(uuid4()),
+        "job_id": str(uuid4()),
+        "task_id": f"{uuid4()}.1",
+        "symbol_id": "0123456789abcdef",
+        "path": "src/none.py",
+    }
+    tried = 0
+    for operation in operations(document):
+        if operation.path in OPEN or not operation.parameters:
+            continue
+        tried += 1
+        headers = bearer(rival.admin)
+        foreign = call(client, operation, ids_of(shop), headers)
+        none = call(client, operation, absent, headers)
+        assert foreign.status_code == 404, operation.path
+        assert without_request_id(foreign) == without_request_id(none), operation.path
+    assert tried >= 15
+
+
+def test_filters_by_foreign_ids_find_nothing(
+    client: TestClient, shop: Shop, rival: Member
+) -> None:
+    foreign = client.get(
+        "/v1/jobs", params={"repository_id": str(shop.repository.id)}, headers=bearer(rival.read)
+    )
+    assert (foreign.status_code, foreign.json()["items"]) == (200, [])
+    by_url = client.get(
+        "/v1/repositories", params={"url": shop.repository.url}, headers=bearer(rival.read)
+    )
+    assert by_url.json()["items"] == []
+
+
+def test_no_byte_of_one_tenant_reaches_another(
+    client: TestClient,
+    document: dict[str, Any],
+    settings: "Settings",
+    shop: Shop,
+    rival: Member,
+) -> None:
+    from tests import seeding
+
+    # The same names and numbers on both sides; only the word differs.
+    twin = seeding.shop(settings, rival.tenant_id, "sentinel-of-the-rival")
+    assert twin.repository.number == shop.repository.number
+    for operation in operations(document):
+        if operation.method != "get" or operation.path in OPEN:
+            continue
+        answer = call(client, operation, ids_of(twin), bearer(rival.read))
+        assert answer.status_code == 200
+        own = {str(shop.repository.id), str(shop.snapshot.id), str(shop.snapshot.job_id)}
+        assert not any(word in answer.text for word in own), operation.path
+
+
+def test_a_key_for_certain_repositories_knows_no_others(
+    client: TestClient,
+    document: dict[str, Any],
+    settings: "Settings",
+    acme: Member,
+    shop: Shop,
+) -> None:
+    from tests import seeding
+
+    other = seeding.register(settings, acme.tenant_id, "other")
+    with tenant_session(acme.tenant_id, settings=settings) as connection:
+        _, narrow = keys.create(
+            connection, tenant_id=acme.tenant_id, scopes=["admin"], repositories=[other.id]
+        )
+    for operation in operations(document):
+        if operation.parameters and operation.path not in OPEN:
+            answer = call(client, operation, ids_of(shop), bearer(narrow))
+            assert answer.status_code == 404, operation.path
+    listed = client.get("/v1/repositories", headers=bearer(narrow)).json()["items"]
+    assert [one["id"] for one in listed] == [str(other.id)]
+    by_url = client.get(
+        "/v1/repositories", params={"url": shop.repository.url}, headers=bearer(narrow)
+    )
+    assert by_url.json()["items"] == []
+    jobs = client.get("/v1/jobs", headers=bearer(narrow))
+    assert problem(jobs)["code"] == "permission_missing"
+    own_jobs = client.get(
+        "/v1/jobs", params={"repository_id": str(other.id)}, headers=bearer(narrow)
+    )
+    assert own_jobs.status_code == 200
+    registered = client.post(
+        "/v1/repositories", json={"url": "https://example.org/z"}, headers=bearer(narrow)
+    )
+    assert registered.status_code == 403
+
+
+def test_expired_and_revoked_keys_are_as_unknown_ones(
+    client: TestClient, settings: "Settings", acme: Member
+) -> None:
+    with tenant_session(acme.tenant_id, settings=settings) as connection:
+        _, expired = keys.create(
+            connection,
+            tenant_id=acme.tenant_id,
+            scopes=["read"],
+            expires_at=datetime.now(UTC) - timedelta(seconds=1),
+        )
+        made, revoked = keys.create(connection, tenant_id=acme.tenant_id, scopes=["read"])
+        keys.revoke(connection, key_id=made.id)
+    answers = [
+        client.get("/v1/tenant", headers=bearer(key)) for key in (expired, revoked, new_secret())
+    ]
+    assert {without_request_id(answer)[:2] for answer in answers} == {
+        without_request_id(answers[0])[:2]
+    }
+    assert answers[0].status_code == 401
+
+
+def test_a_suspended_tenant_is_told_so(
+    client: TestClient, settings: "Settings"
+) -> None:
+    member = make_tenant(settings, "late payer")
+    with system_session("administration", settings=settings) as connection:
+        suspend = "update tenants set state = 'suspended' where tenant_id = :tenant"
+        connection.execute(text(suspend), {"tenant": member.tenant_id})
+    answer = client.get("/v1/tenant", headers=bearer(member.read))
+    assert (answer.status_code, problem(answer)["code"]) == (403, "tenant_suspended")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_revoked_key_is_refused_within_the_promised_time() -> None:
+    clock = Clock()
+    known = {new_secret(): Caller(TenantId(uuid4()), ApiKeyId(uuid4()), frozenset(), None)}
+    (secret,) = known
+    looked_up: list[str] = []
+
+    def look_up(key: str) -> Caller | None:
+        looked_up.append(key)
+        return known.get(key)
+
+    authenticator = Authenticator(look_up, clock)
+
+    def caller(key: str) -> Caller:
+        return anyio.run(authenticator.caller, key)
+
+    caller(secret)
+    known.clear()
+    clock.now += REMEMBERED_SECONDS - 0.1
+    caller(secret)
+    assert len(looked_up) == 1
+    clock.now += 0.2
+    with pytest.raises(ApiKeyInvalid):
+        caller(secret)
+    # Refusals are not remembered: a key works as soon as it exists.
+    with pytest.raises(ApiKeyInvalid):
+        caller("nonsense")
+    assert len(looked_up) == 2
+
+
+def test_the_bearer_token_goes_before_the_other_header(client: TestClient, acme: Member) -> None:
+    both = {**bearer(acme.read), "x-api-key": "nonsense"}
+    assert client.get("/v1/tenant", headers=both).status_code == 200
+    proxy = {"authorization": "Basic abc", "x-api-key": acme.read}
+    assert client.get("/v1/tenant", headers=proxy).status_code == 200
+    assert client.get("/v1/tenant", headers={"authorization": f"bEaReR  {acme.read}"}).is_success
+
+
+def test_the_key_tells_whose_it_is(client: TestClient, acme: Member) -> None:
+    answer = client.get("/v1/tenant", headers=bearer(acme.ingest)).json()
+    assert (answer["id"], answer["name"]) == (str(acme.tenant_id), "acme")
+    assert answer["scopes"] == ["ingest", "read"]
+    assert acme.ingest not in str(answer)
+
+
+def test_ids_that_are_no_ids_are_422_not_404(client: TestClient, acme: Member) -> None:
+    for path in ("/v1/jobs/7", "/v1/snapshots/x", "/v1/repositories/none"):
+        assert client.get(path, headers=bearer(acme.read)).status_code == 422
+    # A task's id is an opaque text to whoever polls.
+    absent = client.get("/v1/tasks/none", headers=bearer(acme.read))
+    assert problem(absent)["code"] == "job_not_found"
