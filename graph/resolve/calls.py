@@ -55,7 +55,10 @@ class Calls:
                 return self.of_function(callee.key, receiver)
             case Tag.INSTANCE:
                 name = self.context.policy_of(file_of(callee.key)).call_method
-                return self.of_method(callee, name) if name else NOTHING
+                if name:
+                    return self.of_method(callee, name)
+                underlying = self.context.types.underlying(callee)
+                return join([self._result(file, value, arguments) for value in underlying])
             case Tag.EXTERNAL:
                 return self._external(file, callee, arguments)
             case Tag.EXTERNAL_INSTANCE:

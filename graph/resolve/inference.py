@@ -221,7 +221,12 @@ class Inference:
             case Op.CAST | Op.INSTANCE:
                 return self.context.types.of(file, operands[0]) if operands else NOTHING
             case Op.ITERATE | Op.SPREAD:
-                return self.elements(self.of_expression(file, operands[0]) if operands else ())
+                values = self.of_expression(file, operands[0]) if operands else NOTHING
+                return (
+                    self.parts(values, expression.name)
+                    if expression.name
+                    else self.elements(values)
+                )
             case Op.ELEMENT:
                 values = self.of_expression(file, operands[0]) if operands else NOTHING
                 return self.element_at(values, expression.name)
@@ -292,6 +297,20 @@ class Inference:
             elif value.tag == Tag.INSTANCE:
                 groups.append(self.calls.of_method(value, "__iter__", element=True))
                 groups.append(self.calls.of_method(value, "__aiter__", element=True))
+                groups.append(self.elements(self.context.types.underlying(value)))
+        return join(groups) if groups else NOTHING
+
+    def parts(self, values: Values, part: str) -> Values:
+        """The keys or values of containers; the keys of a sequence are its positions."""
+        groups: list[Values] = []
+        for value in values:
+            if value.tag == Tag.INSTANCE:
+                groups.append(self.parts(self.context.types.underlying(value), part))
+            elif value.tag == Tag.EXTERNAL_INSTANCE and value.arguments:
+                if part == "value":
+                    groups.append(value.arguments[-1])
+                elif not value.name.endswith("[]"):
+                    groups.append(value.arguments[0])
         return join(groups) if groups else NOTHING
 
     def element_at(self, values: Values, position: str) -> Values:
@@ -314,15 +333,24 @@ class Inference:
                 groups.append((value._replace(arguments=arguments),))
             elif value.tag == Tag.INSTANCE:
                 groups.append(self.calls.of_method(value, "__getitem__"))
+                groups.append(self._element_of(self.context.types.underlying(value), ""))
                 if expression.name:
                     targets = self.context.members.of_class(value.key, expression.name)
                     groups += [self.of_target(target) for target in targets]
-            elif value.tag == Tag.EXTERNAL:
-                groups.append((value,))
-            elif value.name.rsplit(".", 1)[-1] in _CONTAINERS_BY_KEY:
+            elif value.tag in (Tag.EXTERNAL, Tag.FUNCTION):
+                groups.append((value,))  # with type arguments
+            else:
+                groups.append(self._element_of((value,), expression.name))
+        return join(groups) if groups else NOTHING
+
+    def _element_of(self, values: Values, position: str) -> Values:
+        """What a container gives for a key or position."""
+        groups: list[Values] = []
+        for value in values:
+            if value.name.rsplit(".", 1)[-1] in _CONTAINERS_BY_KEY:
                 groups.append(value.arguments[-1] if value.arguments else NOTHING)
             else:
-                groups.append(self.element_at((value,), expression.name))
+                groups.append(self.element_at((value,), position))
         return join(groups) if groups else NOTHING
 
     def _entered(self, values: Values) -> Values:

@@ -122,6 +122,8 @@ class Members:
             for value in context.inference.of_definition(embedded):
                 if value.tag == Tag.INSTANCE:
                     found[Value(Tag.CLASS, value.key)] = None
+                elif value.tag == Tag.EXTERNAL_INSTANCE:
+                    found[Value(Tag.EXTERNAL, -1, value.name)] = None
         return tuple(found)
 
 

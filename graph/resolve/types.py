@@ -53,6 +53,10 @@ class Types:
                 elements = tuple(self.of(file, operand) for operand in operands)
                 name = self.context.builtin(file, expression.name)
                 return (Value(Tag.EXTERNAL_INSTANCE, -1, name, elements),)
+            case Op.MAPPING:
+                parts = tuple(self.of(file, operand) for operand in operands)
+                name = self.context.builtin(file, expression.name)
+                return (Value(Tag.EXTERNAL_INSTANCE, -1, name, parts),)
             case Op.LITERAL:
                 name = self.context.builtin(file, expression.name)
                 return (Value(Tag.EXTERNAL_INSTANCE, -1, name),)
@@ -68,6 +72,19 @@ class Types:
                 return tuple(instance(value) for value in values)
             case _:
                 return NOTHING
+
+    def underlying(self, value: Value) -> Values:
+        """What an instance of a defined type is besides: `type Names []string` is a slice."""
+        if value.tag != Tag.INSTANCE:
+            return NOTHING
+        return self.context.memo.ask(
+            ("underlying", value.key), lambda: self._underlying(value.key), NOTHING
+        )
+
+    def _underlying(self, key: DefinitionKey) -> Values:
+        file = file_of(key)
+        definition = self.context.body(file).definitions[definition_of(key)]
+        return self.of(file, definition.type) if definition.kind == DefinitionKind.CLASS else ()
 
     def of_target(self, file: int, target: Target) -> Values:
         """The instances of what a type's name leads to."""

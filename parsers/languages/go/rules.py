@@ -60,6 +60,17 @@ def assertion(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None
     walk.push(node.child_by_field_name("operand"), scope, first + 1)
 
 
+def index(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
+    """`container[key]`; as a callee also `Function[Type]`."""
+    container = node.child_by_field_name("operand")
+    key = node.child_by_field_name("index")
+    text = walk.text(key).strip('"`') if key is not None and common.is_plain(key) else ""
+    at = walk.expression(Op.INDEX, node, scope, dest, name=text, count=2)
+    first = walk.expressions[at].first
+    walk.push(key, scope, first + 1)
+    walk.push(container, scope, first, Role.CALL if role == Role.CALL else Role.READ)
+
+
 def unary(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """`<-channel` is one element; addresses and pointers are taken for the value itself."""
     operand = node.named_children[-1]
@@ -112,7 +123,7 @@ RULES: dict[str, Rule] = {
     "implicit_length_array_type": types.sequence,
     "import_spec": files.import_spec,
     "inc_statement": variables.increment,
-    "index_expression": common.subscript("operand", "index"),
+    "index_expression": index,
     "int_literal": common.literal("int"),
     "interface_type": types.literal_type,
     "interpreted_string_literal": common.literal("string"),
