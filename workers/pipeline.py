@@ -1,1 +1,247 @@
-def ingest(held: object, settings: object) -> None: ...
+"""The story of one ingestion.
+
+A commit is found out, made readable, listed, parsed, resolved, loaded and published. Each stage
+may be run twice, and nothing of it is visible before the last one: a worker may die anywhere. What
+is already there costs little: a commit that is published is answered from its name, files that
+were parsed before are not parsed again, documents that were stored before are not stored again.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from graph.resolve.incremental import ResolutionRecord
+from graph.settings import Settings
+from graph.storage.artifacts import open_store
+from graph.storage.facts_packs import PackWriter
+from graph.storage.jobs import Counts
+from graph.storage.load import Loaded
+from graph.storage.publish import NewSnapshot
+from parsers.sandbox import ParserPool, SandboxLimits
+from workers import failpoints, report, scratch
+from workers.budget import Budget
+from workers.git import remotes
+from workers.git.blobs import BlobReader
+from workers.git.command import GitLimits, Network
+from workers.git.tree import TreeLimits
+from workers.lease import Lease
+from workers.report import Report
+from workers.stages import checkout, publish
+from workers.stages.checkout import Access, Located, Opened
+from workers.stages.history import History, open_history
+from workers.stages.inventory import Inventory, InventoryLimits, inventory
+from workers.stages.load import load
+from workers.stages.parse import ParsedFiles, parse_files
+from workers.stages.resolve import Resolution
+from workers.timing import Stopwatch
+from workers.version import pipeline_version
+
+_log = structlog.get_logger(__name__)
+
+
+def ingest(held: Lease, settings: Settings) -> None:
+    """Bring the ref of the job to its commit, or raise why that could not be done."""
+    ingestion = Ingestion(held, settings)
+    with scratch.folder(settings.scratch, f"{held.job.id}.{held.job.epoch}") as folder:
+        access = ingestion.access(folder)
+        located = ingestion.locate(access)
+        if ingestion.answer_unchanged(located):
+            return
+        opened = ingestion.checkout(located, access)
+        history = ingestion.look_back(located)
+        with BlobReader(opened.checkout, max_bytes=settings.max_file_bytes) as blobs:
+            found = ingestion.inventory(opened, blobs)
+            parsed = ingestion.parse(found, blobs, history)
+        made = ingestion.resolve_and_load(parsed, history)
+        said = report.report(located.target, parsed, made.record, opened.notes)
+        ingestion.publish(located, opened, history, made, said)
+
+
+class Made(NamedTuple):
+    """What resolution and load have made."""
+
+    loaded: Loaded
+    record: ResolutionRecord
+
+
+class Ingestion:
+    """The stages of one attempt, each measured, reported and stoppable."""
+
+    def __init__(self, held: Lease, settings: Settings) -> None:
+        self.held = held
+        self.job = held.job
+        self.settings = settings
+        self.watch = Stopwatch()
+        self.budget = Budget(settings.job_soft_limit_seconds, settings.max_nodes_per_repository)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Enter a stage, unless the job is no longer ours to run."""
+        self.held.progress.report(name)
+        self.reach(name)
+        self.go_on()
+        with self.watch.stage(name):
+            yield
+
+    def go_on(self) -> None:
+        """Raise if the work is no longer wanted, or took too long."""
+        self.held.check()
+        self.budget.left()
+
+    def reach(self, failpoint: str) -> None:
+        """Where a test may interfere."""
+        failpoints.reach(failpoint, self.settings.codeloom_failpoint, self.held.should_stop)
+
+    def access(self, folder: Path) -> Access:
+        """With what the remote of the job is read."""
+        settings = self.settings
+        seconds = min(settings.checkout_timeout_seconds, self.budget.left())
+        return Access(
+            scratch=folder,
+            limits=GitLimits(wall_seconds=seconds, file_bytes=settings.max_clone_bytes),
+            network=Network(proxy=settings.git_proxy_url, ca_file=settings.git_ca_file),
+            max_blob_bytes=settings.max_file_bytes,
+            should_stop=self.held.should_stop,
+        )
+
+    def locate(self, access: Access) -> Located:
+        """Which commit is meant."""
+        with self.stage("checkout"):
+            remote = remotes.parse(
+                self.job.repository.url, allow_local=self.settings.allow_local_repositories
+            )
+            return checkout.locate(remote, self.job.commit or self.job.ref, access)
+
+    def answer_unchanged(self, located: Located) -> bool:
+        """Whether the commit was published before: then its refs answer with that, and all is done.
+
+        Unless the job is forced.
+        """
+        if self.job.force:
+            return False
+        known = publish.find(self.job, located.target, pipeline_version(), settings=self.settings)
+        if known is None:
+            return False
+        unchanged = {**known.report, "ref": located.target.branch_or_tag, "unchanged": True}
+        publish.publish_again(
+            self.job,
+            known,
+            publish.heads(self.job, located.target),
+            report.timed(unchanged, self.watch.times()),
+            settings=self.settings,
+        )
+        _log.info("ingest.unchanged", commit=located.target.commit)
+        return True
+
+    def checkout(self, located: Located, access: Access) -> Opened:
+        """Its objects, readable."""
+        with self.watch.stage("checkout"):
+            return checkout.checkout(located, access)
+
+    def look_back(self, located: Located) -> History:
+        """What earlier ingestions left."""
+        with self.watch.stage("inventory"):
+            store = open_store(self.settings.artifacts)
+            names = publish.heads(self.job, located.target)
+            return open_history(self.job, names, store, self.settings)
+
+    def inventory(self, opened: Opened, blobs: BlobReader) -> Inventory:
+        """Every path of it, to be parsed or skipped."""
+        limits = InventoryLimits(
+            file_bytes=self.settings.max_file_bytes,
+            files=self.settings.max_files_per_repository,
+            tree=TreeLimits(),
+        )
+
+        def on_progress(found: int) -> None:
+            self.go_on()
+            self.held.progress.report("inventory", found, found)
+
+        with self.stage("inventory"):
+            return inventory(opened.checkout, blobs, limits, on_progress=on_progress)
+
+    def parse(self, found: Inventory, blobs: BlobReader, history: History) -> ParsedFiles:
+        """The facts of every file; new ones are kept for the next time."""
+        settings, total = self.settings, len(found.files)
+
+        def on_progress(done: int) -> None:
+            self.go_on()
+            self.held.progress.report("parse", done, total)
+
+        limits = SandboxLimits(
+            file_seconds=settings.parse_timeout_seconds, memory_bytes=settings.parse_memory_bytes
+        )
+        processes = settings.parse_processes or len(os.sched_getaffinity(0))
+        with (
+            self.stage("parse"),
+            PackWriter(history.store, self.job.tenant_id) as pack,
+            ParserPool(processes, limits) as pool,
+        ):
+            parsed = parse_files(
+                found,
+                blobs,
+                library=history.library,
+                pack=pack,
+                pool=pool,
+                on_progress=on_progress,
+                should_stop=self.held.should_stop,
+            )
+            history.keep_pack(pack)
+            blobs.close()
+            return parsed
+
+    def resolve_and_load(self, parsed: ParsedFiles, history: History) -> Made:
+        """Its documents: one is loaded as soon as it is resolved, and none twice."""
+        progress = self.held.progress
+        with self.stage("resolve"):
+            resolution = Resolution(
+                parsed,
+                history.library,
+                repository=self.job.repository.number,
+                previous=history.previous,
+            )
+        documents = resolution.run(
+            on_progress=lambda done: progress.report("resolve", done, resolution.total),
+            should_stop=self.held.should_stop,
+        )
+
+        def on_progress(counts: Counts) -> None:
+            self.go_on()
+            self.budget.check_nodes(counts.nodes)
+
+        with self.stage("load"):
+            loaded = load(
+                self.watch.through("resolve", documents),
+                tenant_id=self.job.tenant_id,
+                repository=self.job.repository.number,
+                settings=self.settings,
+                on_progress=on_progress,
+            )
+        return Made(loaded, resolution.record)
+
+    def publish(
+        self, located: Located, opened: Opened, history: History, made: Made, said: Report
+    ) -> None:
+        """All of it visible at once, under the refs that the job is about."""
+        with self.stage("publish"):
+            said["resolution"] = history.keep_record(made.record).hex()
+            history.enter(self.job, self.settings)
+            snapshot = NewSnapshot(
+                repository=self.job.repository.number,
+                commit=opened.checkout.commit,
+                tree=opened.checkout.tree,
+                pipeline=pipeline_version(),
+                loaded=made.loaded,
+                ref=located.target.branch_or_tag,
+                heads=publish.heads(self.job, located.target),
+                facts_packs=tuple(history.packs),
+            )
+        published = publish.publish(
+            self.job, snapshot, report.timed(said, self.watch.times()), settings=self.settings
+        )
+        self.reach("published")
+        _log.info("ingest.published", nodes=published.nodes, edges=published.edges)

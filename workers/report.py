@@ -1,75 +1,68 @@
 """What a job says about itself when it has published: the report of the job and of its snapshot."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from graph.model.edges import Certainty, EdgeKind
 from graph.model.nodes import NodeKind
-from graph.model.rows import DocumentRows
+from graph.resolve.incremental import ResolutionRecord
+from workers.git.targets import Target
+from workers.stages.parse import ParsedFiles
 from workers.timing import StageTime
 
+# As it is stored and answered: JSON.
+Report = dict[str, Any]
 
-class Tally:
-    """Counts the documents that pass through it on their way to the database."""
 
-    def __init__(self) -> None:
-        self.documents = 0
-        self.lines = 0
-        self.nodes: Counter[int] = Counter()
-        self.edges: Counter[int] = Counter()
-        self._certainty: Counter[int] = Counter()
-        self._languages: Counter[str] = Counter()
-        self._skipped: Counter[str] = Counter()
-        self._references: Counter[str] = Counter()
-        self._parsed = 0
+def report(
+    target: Target, parsed: ParsedFiles, record: ResolutionRecord, notes: list[str]
+) -> Report:
+    """What is in the snapshot, and what the reader of its answers should know."""
+    nodes: Counter[int] = Counter({NodeKind.FILE: len(parsed.skipped)})
+    edges: Counter[int] = Counter()
+    certainties: Counter[int] = Counter()
+    resolved = external = unresolved = lines = 0
+    for file in record.files:
+        nodes.update(file.nodes)
+        edges.update(file.edges)
+        certainties.update(file.certainties)
+        lines += file.lines
+        resolved += file.references[0]
+        external += file.references[1]
+        unresolved += file.references[2]
+    languages = Counter(file.source.language for file in parsed.files)
+    skipped = Counter(str(skip.reason) for skip in parsed.skipped)
+    return {
+        "commit": target.commit,
+        "ref": target.branch_or_tag,
+        "files": {
+            "total": len(parsed.files) + len(parsed.skipped),
+            "parsed": len(parsed.files),
+            "reused": parsed.reused,
+            "by_language": dict(languages.most_common()),
+            "skipped": dict(skipped.most_common()),
+        },
+        "lines": lines,
+        "nodes": _labelled(nodes, NodeKind),
+        "edges": _labelled(edges, EdgeKind),
+        "certainty": _labelled(certainties, Certainty),
+        "references": {"resolved": resolved, "external": external, "unresolved": unresolved},
+        "notes": notes,
+    }
 
-    def through(self, documents: Iterable[DocumentRows]) -> Iterator[DocumentRows]:
-        """The same documents, counted."""
-        for rows in documents:
-            self._count(rows)
-            yield rows
 
-    def _count(self, rows: DocumentRows) -> None:
-        document = rows.document
-        self.documents += 1
-        self.lines += document.lines
-        self.nodes.update(row[1] for row in rows.nodes)
-        self.edges.update(row[2] for row in rows.edges)
-        self._certainty.update(row[3] for row in rows.edges)
-        self._references["resolved"] += document.resolved
-        self._references["external"] += document.external
-        self._references["unresolved"] += document.unresolved
-        if document.skip_reason is not None:
-            self._skipped[document.skip_reason] += 1
-        if document.status != "skipped":
-            self._parsed += 1
-            self._languages[document.language or ""] += 1
+def timed(report: Report, stages: list[StageTime]) -> Report:
+    """The report with what each stage took."""
+    seconds = sum(stage.wall_seconds for stage in stages)
+    return {
+        **report,
+        "stages": [asdict(stage) for stage in stages],
+        "lines_per_second": round(report["lines"] / seconds) if seconds else 0,
+    }
 
-    def report(self, *, reused: int, stages: list[StageTime], notes: list[str]) -> dict[str, Any]:
-        """The report without what names the commit."""
-        seconds = sum(stage.wall_seconds for stage in stages)
-        return {
-            "files": {
-                "total": self.documents,
-                "parsed": self._parsed,
-                "reused": reused,
-                "by_language": dict(self._languages.most_common()),
-                "skipped": dict(self._skipped.most_common()),
-            },
-            "lines": self.lines,
-            "nodes": {NodeKind(code).label: n for code, n in self.nodes.most_common()},
-            "edges": {EdgeKind(code).label: n for code, n in self.edges.most_common()},
-            "certainty": {Certainty(code).label: n for code, n in sorted(self._certainty.items())},
-            "references": dict(self._references),
-            "stages": [
-                {
-                    "name": stage.name,
-                    "wall_seconds": stage.wall_seconds,
-                    "cpu_seconds": stage.cpu_seconds,
-                }
-                for stage in stages
-            ],
-            "lines_per_second": round(self.lines / seconds) if seconds else 0,
-            "notes": notes,
-        }
+
+def _labelled(
+    counts: Counter[int], kinds: type[NodeKind] | type[EdgeKind] | type[Certainty]
+) -> dict[str, int]:
+    return {kinds(code).label: count for code, count in counts.most_common() if count}

@@ -44,6 +44,10 @@ class BlobReader:
     ) -> None:
         self._process.__exit__(kind, error, trace)
 
+    def close(self) -> None:
+        """End the process; a second time does nothing."""
+        self._process.__exit__(None, None, None)
+
     def sizes(self, shas: Iterable[str]) -> Iterator[int | None]:
         """The size of each blob; None for one that is not there, or is no blob."""
         for head in self._answers("info", shas):

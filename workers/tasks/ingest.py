@@ -45,10 +45,10 @@ def parse_and_index_repository(tenant_id: str, job_id: str, epoch: int) -> str:
     A message that came twice, late or from nowhere does nothing.
     """
     try:
-        tenant, job = TenantId(UUID(tenant_id)), JobId(UUID(job_id))
+        tenant, job, number = TenantId(UUID(tenant_id)), JobId(UUID(job_id)), int(epoch)
     except (ValueError, AttributeError, TypeError):
         return "malformed"
-    return run(tenant, job, int(epoch), get_settings())
+    return run(tenant, job, number, get_settings())
 
 
 def run(tenant_id: TenantId, job_id: JobId, epoch: int, settings: Settings) -> str:
