@@ -15,7 +15,7 @@ character. Claims are separated by `;`:
                                     decorator export construct, or `import` for an imported name
     refers nothing
     resolves PATH:LINE              the use leads there, and nowhere else; lines are counted in the
-    resolves PATH:QUALIFIED.NAME    file of that path. Several claims say that there are several, but for
+    resolves PATH:QUALIFIED.NAME    file of that path. Several claims: there are several, but for
                                     the constructor of a claimed class.
     resolves external DOTTED.NAME   likewise `resolves package NAME`, where a folder is a package
     resolves nothing                it leads to nothing in these files

@@ -5,7 +5,8 @@ One thread and a selector feed the processes. What the death of a process means:
 1. The file whose reply was due is the suspect; the files after it are simply given again.
 2. A process that shows no life for longer than a file may take is killed: `timeout`, at once.
 3. The suspect of any other death is tried once more as the first file of a fresh process, so that
-   its verdict does not depend on its neighbours. If that dies too: `memory` or `crashed`.
+   its verdict depends neither on its neighbours nor on chance. If that dies too before the reply:
+   `memory` or `crashed`.
 """
 
 import selectors
@@ -32,6 +33,7 @@ from parsers.skips import SkipReason
 # How long a request to stop may go unheard while nothing is answered.
 _TICK_SECONDS = 0.1
 _START_SECONDS = 60.0
+_STARTS = 5
 _NOTE_LENGTH = 200
 
 
@@ -112,6 +114,7 @@ class _Run(Generic[Key]):
         self.suspects: deque[ParseItem[Key]] = deque()  # each came with a death, so there is room
         self.selector = selectors.DefaultSelector()
         self.writing: set[int] = set()
+        self.failed_starts = 0
         for process in pool.running:
             self._watch(process)
 
@@ -120,7 +123,9 @@ class _Run(Generic[Key]):
         for process in [p for p in self.pool.running if not p.pending and self._worn(p)]:
             self._end(process)
         while self.suspects:
-            self._give(self._start(), [self.suspects.popleft()])
+            process = self._start()
+            process.on_trial = True
+            self._give(process, [self.suspects.popleft()])
         while (hand := self._free_hand()) is not None:
             batch = self._batch()
             if not batch:
@@ -139,17 +144,25 @@ class _Run(Generic[Key]):
 
     def overdue(self) -> Iterator[ParseOutcome[Key]]:
         """Kill what has shown no life for longer than one file may take."""
-        allowed = self.limits.file_seconds + self.limits.grace_seconds
-        now = time.monotonic()
-        for process in [p for p in self.pool.running if p.pending]:
+        for process in list(self.pool.running):
+            if not (process.pending and self._late(process)):
+                continue
+            # The caller may have kept us from listening: what has come meanwhile is a sign of life.
+            process.read()
+            if not self._late(process):
+                yield from self._read(process)
+                continue
             if process.hello is None:
-                if now - process.since > _START_SECONDS:
-                    raise ParserDidNotStart("it took too long")
-            elif now - process.since > allowed:
-                pending = list(process.pending)
-                self._end(process)
-                self.again.extend(pending[1:])
-                yield ParseOutcome(pending[0].key, SkipReason.TIMEOUT, "killed")
+                raise ParserDidNotStart("it took too long")
+            suspect = process.pending.popleft()
+            self.again.extend(process.pending)
+            self._end(process)
+            yield ParseOutcome(suspect.key, SkipReason.TIMEOUT, "killed")
+
+    def _late(self, process: ParserProcess[Key]) -> bool:
+        allowed = self.limits.file_seconds + self.limits.grace_seconds
+        silent = time.monotonic() - process.since
+        return silent > (allowed if process.hello is not None else _START_SECONDS)
 
     def close(self) -> None:
         """Leave only processes that wait for work."""
@@ -224,33 +237,45 @@ class _Run(Generic[Key]):
     def _read(self, process: ParserProcess[Key]) -> Iterator[ParseOutcome[Key]]:
         if process not in self.pool.running:  # it ended earlier in the same tick
             return
+        alive = process.read()
         try:
-            alive = process.read()
             for item, reply in process.replies():
                 yield _outcome(item, reply)
         except BadReply:
-            alive = False
+            yield from self._died(process, SkipReason.CRASHED, "sent what is no reply")
+            return
         if process.hello is not None:
             self.pool.confinement = tuple(process.hello.confinement)
+            self.failed_starts = 0
         if not alive:
             yield from self._died(process)
 
-    def _died(self, process: ParserProcess[Key]) -> Iterator[ParseOutcome[Key]]:
-        complaint = process.complaint() if process.hello is None else ""
+    def _died(
+        self, process: ParserProcess[Key], reason: SkipReason | None = None, note: str = ""
+    ) -> Iterator[ParseOutcome[Key]]:
+        complaint = process.complaint()
         death = self._end(process)
         if process.hello is None:
-            raise ParserDidNotStart(complaint)
+            self._count_failed_start(complaint)
         if not process.pending:
             return
         suspect = process.pending.popleft()
         self.again.extend(process.pending)
-        if process.answered:
+        if process.hello is None or process.answered or not process.on_trial:
             self.suspects.append(suspect)
+        elif reason is not None:
+            yield ParseOutcome(suspect.key, reason, note)
         else:
             yield ParseOutcome(suspect.key, *self._verdict(death, process.hello.resident_bytes))
 
+    def _count_failed_start(self, complaint: str) -> None:
+        """Killed on its way up, a process may be had at the next try; what complains is broken."""
+        self.failed_starts += 1
+        if complaint or self.failed_starts == _STARTS:
+            raise ParserDidNotStart(complaint)
+
     def _verdict(self, death: Death, resident_before: int) -> tuple[SkipReason, str]:
-        """Why the first file of a fresh process killed it.
+        """Why a file killed its process, twice.
 
         The library answers a failed allocation in several ways, a segmentation fault among them,
         so a process that grew to half of what it may hold is taken to have asked for the rest.
@@ -267,10 +292,6 @@ class _Run(Generic[Key]):
 
 
 def _outcome(item: ParseItem[Key], reply: Reply) -> ParseOutcome[Key]:
-    if not reply.reason:
-        return ParseOutcome(item.key, EncodedFacts(reply.outline, reply.body))
-    try:
-        reason = SkipReason(reply.reason)
-    except ValueError as fault:
-        raise BadReply from fault
-    return ParseOutcome(item.key, reason, reply.note[:_NOTE_LENGTH])
+    if reply.reason:
+        return ParseOutcome(item.key, SkipReason(reply.reason), reply.note[:_NOTE_LENGTH])
+    return ParseOutcome(item.key, EncodedFacts(reply.outline, reply.body))

@@ -19,6 +19,7 @@ import msgspec
 
 from parsers.sandbox.frames import HEADER, Hello, Reply, Request, Setup, pack
 from parsers.sandbox.items import Key, ParseItem
+from parsers.skips import SkipReason
 
 # The parent's own search path instead of `site`: the same packages however they are installed,
 # and less to start.
@@ -28,6 +29,7 @@ _READ_BYTES = 1 << 16
 # The facts of a file of 1 MiB are a tenth of this, compressed.
 _LARGEST_REPLY = 64 << 20
 _COMPLAINT_BYTES = 2000
+_REASONS = frozenset(SkipReason)
 
 
 class BadReply(Exception):
@@ -64,6 +66,7 @@ class ParserProcess(Generic[Key]):
         _widen(self.input, self.output)
         self.pending: deque[ParseItem[Key]] = deque()
         self.pending_bytes = self.given_files = self.given_bytes = self.answered = 0
+        self.on_trial = False  # its first file has killed a process before
         self.since = time.monotonic()  # of its last sign of life, or of work given to an idle one
         self.hello: Hello | None = None
         self._unsent: deque[memoryview] = deque([memoryview(pack(setup))])
@@ -126,7 +129,7 @@ class ParserProcess(Generic[Key]):
                 reply = self._replies.decode(payload)
             except msgspec.MsgspecError as fault:
                 raise BadReply from fault
-            if not self.pending:
+            if not self.pending or (reply.reason and reply.reason not in _REASONS):
                 raise BadReply
             item = self.pending.popleft()
             self.pending_bytes -= len(item.data)

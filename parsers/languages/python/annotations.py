@@ -1,6 +1,7 @@
 """Types written inside strings: `x: "Foo[Bar]"` names Foo and Bar as much as the bare form does."""
 
 import ast
+import warnings
 
 from tree_sitter import Node
 
@@ -16,7 +17,9 @@ def record(walk: Walk, node: Node, text: str, dest: int, scope: int) -> bool:
     if len(text) > _MAX_LENGTH or "\n" in text or not text.isascii():
         return False
     try:
-        tree = ast.parse(text, mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the stranger's escapes and literals
+            tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     line, column = walk.position(node)
