@@ -129,7 +129,12 @@ class Walk:
 
     def signature(self, node: Node, body: Node | None) -> str:
         """The source from `node` to its body on one line, cut to a readable length."""
-        end = body.start_byte if body is not None else node.end_byte
+        end = node.end_byte
+        if body is not None:
+            before = body.prev_sibling
+            while before is not None and before.is_extra:  # a comment is no part of it
+                before = before.prev_sibling
+            end = before.end_byte if before is not None else body.start_byte
         raw = self.data[node.start_byte : min(end, node.start_byte + 4 * _SIGNATURE_LENGTH)]
         text = " ".join(raw.decode("utf-8", "replace").replace("\0", " ").split())
         return text[:_SIGNATURE_LENGTH].rstrip(" {:=>")
