@@ -55,7 +55,7 @@ create index api_keys_secret_hash on api_keys (secret_hash);
 create table counters (
   tenant_id uuid not null,
   repository integer not null check (repository >= 0),
-  name text not null check 
+  name text not null check
     (name in ('repositories', 'documents', 'snapshots', 'generations')),
   value integer not null check (value > 0),
   primary key (tenant_id, repository, name)
@@ -165,6 +165,7 @@ create table jobs (
 -- Beats and progress change columns of no index: room on the page keeps them off the indexes.
 ) with (fillfactor = 70);
 create index jobs_queue on jobs (tenant_id, priority, run_at, job_id) where state = 'queued';
+create index jobs_waiting_flight on jobs (tenant_id, repository, flight) where state = 'queued';
 create unique index jobs_live_flight on jobs (tenant_id, repository, flight)
   where state in ('dispatched', 'running');
 create unique index jobs_idempotency_key on jobs (tenant_id, idempotency_key)
@@ -270,6 +271,33 @@ TENANT_TABLES = (
     "artifacts",
 )
 
+# The planner judges a tenant that came since the last ANALYZE as holding no rows: any index seems
+# as good as the next, and it may choose one that leads it over all rows of the repository (measured
+# on 43,000 nodes: 6 ms instead of 0.1 ms). So it is told once, and ANALYZE leaves it at that, that
+# a tenant, and a repository, hold a tenth of a table. To be wrong that way costs nothing, because
+# every query has a better condition as well. Servers before version 18 cannot be told.
+STATISTICS = """
+do $$
+declare
+  place record;
+begin
+  for place in
+    select t as table_name, c as column_name, w as width
+    from unnest(array['documents', 'nodes', 'edges']) t,
+      (values ('tenant_id', 16), ('repository', 4)) columns (c, w)
+  loop
+    execute format('alter table %I alter column %I set statistics 0',
+      place.table_name, place.column_name);
+    if current_setting('server_version_num')::int >= 180000 then
+      perform pg_restore_attribute_stats(
+        'schemaname', 'codeloom', 'relname', place.table_name, 'attname', place.column_name,
+        'inherited', false, 'null_frac', 0::real, 'avg_width', place.width,
+        'n_distinct', 10::real);
+    end if;
+  end loop;
+end $$;
+"""
+
 # No DELETE, TRUNCATE, REFERENCES or TRIGGER unless it is needed: what a role cannot do, a mistake
 # in our code cannot do either.
 GRANTS = """
@@ -350,6 +378,7 @@ def upgrade() -> None:
             f"create policy tenant on {table} using (tenant_id = {TENANT})"
             f" with check (tenant_id = {TENANT})"
         )
+    op.execute(STATISTICS)
     op.execute(GRANTS)
     op.execute(POLICIES)
     op.execute(LOOKUP)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from graph.errors import IdempotencyKeyReused, QuotaExceeded, TenantValidationError
@@ -21,13 +21,23 @@ from graph.storage.jobs.table import jobs
 from graph.storage.refs import DEFAULT
 from graph.storage.repositories import Repository
 from graph.storage.session import tenant_of
-from graph.storage.tenants import plans, tenants
 
 _KINDS = frozenset(kind.name for kind in JOB_KINDS)
 _KEY_BYTES = 255
 
 # Requests of one flight are made one after the other, so that none misses the other's job.
 _QUEUE_UP = text("select pg_advisory_xact_lock(hashtextextended(:flight, 0))")
+
+_QUEUE_IS_FULL = text("""
+-- Whether as many jobs wait as may; counts no further than that.
+select (
+  select count(*) from (
+    select from jobs where tenant_id = :tenant_id and state = 'queued' limit p.max_queued
+  ) waiting
+) >= p.max_queued
+from tenants t join plans p on p.code = t.plan
+where t.tenant_id = :tenant_id
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +194,5 @@ def _insert(conn: Connection, asked: _Asked, told: dict[str, Any], *, replaced: 
 
 
 def _check_quota(conn: Connection) -> None:
-    waiting = select(func.count()).where(
-        jobs.c.tenant_id == tenant_of(conn), jobs.c.state == JobState.QUEUED
-    )
-    allowed = (
-        select(plans.c.max_queued)
-        .join(tenants, tenants.c.plan == plans.c.code)
-        .where(tenants.c.tenant_id == tenant_of(conn))
-    )
-    if conn.execute(waiting).scalar_one() >= conn.execute(allowed).scalar_one():
+    if conn.execute(_QUEUE_IS_FULL, {"tenant_id": tenant_of(conn)}).scalar_one():
         raise QuotaExceeded("The plan of the tenant allows no more waiting jobs.")

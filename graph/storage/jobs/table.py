@@ -79,6 +79,14 @@ jobs = Table(
 _QUEUED = text("state = 'queued'")
 _LIVE = text("state in ('dispatched', 'running')")
 
+# The job of a flight that waits, for the next request.
+Index(
+    "jobs_waiting_flight",
+    jobs.c.tenant_id,
+    jobs.c.repository,
+    jobs.c.flight,
+    postgresql_where=_QUEUED,
+)
 Index(
     "jobs_queue",
     jobs.c.tenant_id,

@@ -1,5 +1,7 @@
 """Loading: what is there afterwards, and that it may be aborted, repeated and run twice at once."""
 
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -293,3 +295,43 @@ def test_ten_thousand_documents_are_looked_up_at_once(session, repository, loadi
     keys.append(copying.document_key(document("a.py").document))
     with session() as conn:
         assert documents.known(conn, repository=repository.number, keys=iter(keys)) == {keys[-1]: 1}
+
+
+def test_a_load_that_is_killed_at_any_moment_can_be_repeated(
+    settings, tenant, repository, loading, stored
+):
+    program = """
+import sys
+from uuid import UUID
+from graph.settings import Settings
+from graph.storage import load
+from tests.graph.storage.samples import document
+settings = Settings(database_url=sys.argv[1])
+with load.open_load(
+    UUID(sys.argv[2]), repository=int(sys.argv[3]), settings=settings, batch_rows=400
+) as loader:
+    for number in range(600):
+        loader.add(document(f"{number}.py", nodes=10, edges=10))
+        if number % 50 == 0:
+            print(number, flush=True)
+    loader.finish()
+"""
+    arguments = [settings.database_url, str(tenant), str(repository.number)]
+    for lines in (1, 3, 6):
+        with subprocess.Popen(
+            [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE
+        ) as loader:
+            for _ in range(lines):
+                assert loader.stdout.readline()
+            loader.kill()
+    rows = [document(f"{number}.py", nodes=10, edges=10) for number in range(600)]
+    loaded = loading(*rows)
+    assert len(loaded.documents) == 600
+    whole = stored()
+    assert sum(whole["documents"].values()) == 600
+    # Nothing twice, nothing missing: every row of every document, once.
+    for table, sent in (("nodes", 6000), ("edges", 6000)):
+        assert sum(whole[table].values()) == sent
+    per_document = Counter(row[2] for row in whole["nodes"].elements())
+    assert set(per_document.values()) == {10}
+    assert set(per_document) == loaded.documents
