@@ -14,6 +14,7 @@ from graph.resolve.binder import Binder, Tally
 from graph.resolve.context import Context
 from graph.resolve.links import VARIABLES
 from graph.resolve.values import Tag, Target, Value, definition_of, file_of, key_of
+from parsers.codec import OutlineName
 from parsers.facts import NONE, Definition, DefinitionKind, FileFacts, Flag
 from parsers.scopes import is_partial
 from parsers.skips import SkipReason
@@ -171,9 +172,23 @@ class Documents:
         """Whether a link to the target is an edge."""
         if not isinstance(target, int):
             return target.tag in (Tag.MODULE, Tag.EXTERNAL, Tag.PACKAGE)
-        file = file_of(target)
-        facts = self.context.body(file)
-        return is_node(facts, facts.definitions[definition_of(target)])
+        number = file_of(target)
+        file = self.context.index.files[number]
+        index = definition_of(target)
+        name = file.names.get(index)
+        if name is not None and (name.container == NONE or name.container in file.names):
+            # Nearly always: the outline tells, and the body need not be read.
+            self.context.touch(number)
+            return _makes_node(name)
+        facts = self.context.body(number)
+        return is_node(facts, facts.definitions[index])
+
+
+def _makes_node(name: OutlineName) -> bool:
+    """`is_node` for a definition that no literal holds."""
+    partial = name.kind == DefinitionKind.STRUCT and name.flags & Flag.DECLARATION
+    hidden = partial or name.flags & Flag.LOCAL
+    return bool(name.name) and name.kind in NODE_KIND_OF and not hidden
 
 
 def external_name(value: Value) -> str:
