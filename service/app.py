@@ -38,6 +38,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(application)
     for router in ROUTERS:
         application.include_router(router)
+    # FastAPI keeps included routers as they are; this is every route by itself.
+    application.state.routes = [route for router in ROUTERS for route in router.routes]
     application.openapi = partial(openapi.describe, application)  # type: ignore[method-assign]
     # Each one added wraps those before it: a request meets the last first.
     authenticator = Authenticator(partial(keys.authenticate, settings))

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from graph.errors import CodeloomError
@@ -116,7 +117,20 @@ def _domain_error(request: Request, error: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
     code = _CODE_OF_STATUS.get(error.status_code, "internal_error")
-    return problem_response(request.scope, code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # noqa: PLR2004
+        headers["allow"] = ", ".join(sorted(_methods(request)))
+    return problem_response(request.scope, code, headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """What the address does know; the router names the methods of its first route only."""
+    return {
+        method
+        for route in request.app.state.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
 
 
 def _validation_error(request: Request, error: Exception) -> Response:

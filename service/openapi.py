@@ -113,5 +113,5 @@ def _problems_of(path: str, method: str) -> list[str]:
         if method != "get":
             statuses += _WRITING
     if "{" in path:
-        statuses.append("404")
+        statuses += ("404", "422")
     return statuses

@@ -98,11 +98,18 @@ class Page(Shape, Generic[Item]):
     )
 
 
-class GraphPage(Page[Item], Generic[Item]):
+class GraphPage(Shape, Generic[Item]):
     """One page of an answer out of a snapshot."""
 
     snapshot: Snapshot
     coverage: Coverage
+    items: list[Item]
+    next_cursor: str | None = Field(
+        description="Pass it as `cursor` for the next page; null at the end of the list.",
+    )
+    truncated: bool = Field(
+        description="True if a limit other than the page's cut the list, with nothing to go on to.",
+    )
 
 
 class Site(Shape):

@@ -8,7 +8,7 @@ them; where a refusal quotes such text, it is escaped.
 from typing import Annotated
 
 import msgspec
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 _encoder = msgspec.json.Encoder()
 
@@ -31,5 +31,9 @@ def _storable(text: str) -> str:
     return text
 
 
-# A string that PostgreSQL can store and JSON can carry.
-Text = Annotated[str, AfterValidator(_storable)]
+# A string that PostgreSQL can store and JSON can carry. The API document can only tell the first.
+Text = Annotated[
+    str,
+    AfterValidator(_storable),
+    Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}),
+]

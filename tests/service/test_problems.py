@@ -34,6 +34,8 @@ def test_the_router_answers_with_problems(client: TestClient, acme: Member) -> N
     refused = client.put("/v1/tenant", headers=bearer(acme.read))
     assert (refused.status_code, problem(refused)["code"]) == (405, "method_not_allowed")
     assert refused.headers["allow"] == "GET"
+    several = client.put("/v1/repositories", json={}, headers=bearer(acme.read))
+    assert several.headers["allow"] == "GET, POST"
     assert problem(client.get("/v1/jobs/", headers=bearer(acme.read)))["status"] == 404
 
 
