@@ -12,6 +12,7 @@ alike is no evidence.
 
 from collections.abc import Callable, Iterable
 
+from graph.resolve.callbacks import Callbacks
 from graph.resolve.context import Context, Entry
 from graph.resolve.inference import Inference
 from graph.resolve.lookup import Lookup
@@ -33,6 +34,7 @@ def open_context(
     context.types = Types(context)
     context.inference = Inference(context)
     context.overloads = Overloads(context)
+    context.callbacks = Callbacks(context)
     context.structural = Structural(context)
     context.number_interfaces(context.structural.digests())
     return context

@@ -13,6 +13,7 @@ from parsers.facts import FileFacts
 from parsers.language import Language, ResolutionPolicy
 
 if TYPE_CHECKING:
+    from graph.resolve.callbacks import Callbacks
     from graph.resolve.inference import Inference
     from graph.resolve.lookup import Lookup
     from graph.resolve.members import Members
@@ -31,6 +32,7 @@ class Context:
     members: "Members"
     inference: "Inference"
     overloads: "Overloads"
+    callbacks: "Callbacks"
     structural: "Structural"
     types: "Types"
 

@@ -411,8 +411,20 @@ class Inference:
         groups = [self.of_expression(file, value) for value in definition.values]
         if definition.kind == DefinitionKind.PARAMETER:
             groups.append(self.calls.arguments_of(file, facts, definition, key))
+            groups.append(self._given(file, facts, definition, key))
         values = join(groups) if groups else NOTHING
         return self._collected(file, definition, values)
+
+    def _given(
+        self, file: int, facts: FileFacts, definition: Definition, key: DefinitionKey
+    ) -> Values:
+        """What the place of a function literal says about its parameter."""
+        function = facts.scopes[definition.scope].definition
+        if function < 0 or facts.definitions[function].kind != DefinitionKind.LAMBDA:
+            return NOTHING
+        parameters = facts.definitions[function].parameters
+        position = parameters.index(definition_of(key)) if definition_of(key) in parameters else 0
+        return self.context.callbacks.given(file, facts, function, position)
 
     def _collected(self, file: int, definition: Definition, values: Values) -> Values:
         """A parameter that takes the rest of the arguments is a container of them."""

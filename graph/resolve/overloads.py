@@ -88,7 +88,8 @@ class Overloads:
     ) -> int:
         owner = file_of(target)
         facts = self.context.body(owner)
-        total = 0
+        omitted = len(taken) < len(facts.definitions[definition_of(target)].parameters)
+        total = _SPREAD if omitted else _EXACT
         for argument, values, parameter in zip(arguments, given, taken, strict=True):
             declared = facts.definitions[parameter]
             types = self.context.types.of(owner, declared.type)
@@ -154,7 +155,7 @@ class Overloads:
         if type_.name == self._root(file):
             return _ANYTHING
         if value.tag == Tag.INSTANCE:
-            return self._between_classes(value.key, type_)
+            return self._between_classes(file, value.key, type_)
         if type_.tag == Tag.INSTANCE:
             # A type from elsewhere does not know the classes of this repository.
             return _NEVER
@@ -164,14 +165,16 @@ class Overloads:
             return _NEVER if known or _is_array(value) else _UNKNOWN
         return self._between_external(file, value, type_)
 
-    def _between_classes(self, key: int, type_: Value) -> int:
+    def _between_classes(self, file: int, key: int, type_: Value) -> int:
         line = self.context.members.linearization(key)
         for position, base in enumerate(line):
             same = base.key == type_.key if base.tag == Tag.CLASS else base.name == type_.name
             if same and (base.tag == Tag.CLASS) == (type_.tag == Tag.INSTANCE):
                 return position
         foreign = any(base.tag == Tag.EXTERNAL for base in line)
-        return _UNKNOWN if foreign and type_.tag == Tag.EXTERNAL_INSTANCE else _NEVER
+        final = self._short(file, type_.name) in self.context.policy_of(file).conversions
+        open_ = foreign and type_.tag == Tag.EXTERNAL_INSTANCE and not final
+        return _UNKNOWN if open_ else _NEVER
 
     def _between_external(self, file: int, value: Value, type_: Value) -> int:
         policy = self.context.policy_of(file)
