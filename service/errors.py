@@ -117,7 +117,7 @@ def _domain_error(request: Request, error: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
     code = _CODE_OF_STATUS.get(error.status_code, "internal_error")
-    headers = dict(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:  # noqa: PLR2004
         headers["allow"] = ", ".join(sorted(_methods(request)))
     return problem_response(request.scope, code, headers=headers)
