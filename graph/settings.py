@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     codeloom_secret: str | None = Field(default=None, repr=False)
     # For the command line: an API that runs elsewhere, and a key for it. Without them, the stack of
     # `codeloom_home` is asked.
-    codeloom_api_url: str | None = None
+    codeloom_api_url: str | None = Field(default=None, repr=False)
     codeloom_api_key: str | None = Field(default=None, repr=False)
 
     # --- what is allowed -----------------------------------------------------------------------

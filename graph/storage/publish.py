@@ -51,10 +51,11 @@ from unnest(cast(:documents as int4multirange)) as member
 
 _INSERT = text("""
 insert into snapshots (tenant_id, repository, snapshot, snapshot_id, commit_sha, tree_sha,
-  pipeline, ref, job_id, documents, document_count, node_count, edge_count, facts_packs, report)
+  pipeline, ref, job_id, documents, document_count, node_count, edge_count, facts_packs,
+  resolution, report)
 values (:tenant_id, :repository, :snapshot, :snapshot_id, :commit, :tree, :pipeline, :ref, :job_id,
   cast(:documents as int4multirange), :document_count, :node_count, :edge_count, :facts_packs,
-  :report)
+  :resolution, :report)
 returning *
 """).bindparams(
     bindparam("snapshot_id", type_=Uuid),
@@ -76,6 +77,7 @@ class NewSnapshot:
     ref: str | None = None  # the ref it was made for, as it is shown
     heads: tuple[str, ...] = ()  # the refs that shall answer with it
     facts_packs: tuple[bytes, ...] = ()  # sha256 of each
+    resolution: bytes | None = None  # sha256 of the record of its resolution
 
 
 def publish(
@@ -107,6 +109,7 @@ def publish(
             "node_count": present.nodes,
             "edge_count": present.edges,
             "facts_packs": list(snapshot.facts_packs),
+            "resolution": snapshot.resolution,
             "report": report,
         },
     ).one()

@@ -58,6 +58,8 @@ snapshots = Table(
     Column("edge_count", BigInteger, nullable=False),
     # sha256 of the packs that hold the facts of its files.
     Column("facts_packs", ARRAY(LargeBinary), nullable=False),
+    # sha256 of the record that says what each of its documents was resolved from.
+    Column("resolution", LargeBinary),
     Column("report", JSONB, nullable=False),
     moment("published_at", default_now=True),
     UniqueConstraint("tenant_id", "snapshot_id"),
@@ -74,7 +76,8 @@ Index(
 
 _COLUMNS = """
   s.snapshot_id, s.snapshot, s.repository, s.commit_sha, s.tree_sha, s.pipeline, s.ref, s.job_id,
-  s.document_count, s.node_count, s.edge_count, s.facts_packs, s.report, s.published_at
+  s.document_count, s.node_count, s.edge_count, s.facts_packs, s.resolution, s.report,
+  s.published_at
 """
 
 _HEAD = text(f"""
@@ -114,6 +117,7 @@ class Snapshot:
     nodes: int
     edges: int
     facts_packs: tuple[bytes, ...]  # sha256 of each
+    resolution: bytes | None  # sha256 of the record of its resolution
     report: dict[str, Any]
     published_at: datetime
 
@@ -187,6 +191,7 @@ def snapshot_of(row: Row[Any]) -> Snapshot:
         nodes=row.node_count,
         edges=row.edge_count,
         facts_packs=tuple(row.facts_packs),
+        resolution=row.resolution,
         report=row.report,
         published_at=row.published_at,
     )

@@ -90,6 +90,7 @@ create table snapshots (
   node_count bigint not null check (node_count >= 0),
   edge_count bigint not null check (edge_count >= 0),
   facts_packs bytea[] not null,
+  resolution bytea check (octet_length(resolution) = 32),
   report jsonb not null,
   published_at timestamptz not null default now(),
   primary key (tenant_id, repository, snapshot),

@@ -53,6 +53,7 @@ class Press:
             ref=heads[0] if heads else None,
             heads=tuple(heads),
             facts_packs=(b"\1" * 32,),
+            resolution=b"\2" * 32,
         )
 
     def publish(self, held, new):
@@ -95,7 +96,7 @@ def test_a_published_snapshot_answers_and_its_job_has_succeeded(press, session):
     made = press.publish(held, press.new(loaded))
     assert (made.commit, made.ref, made.number, made.pipeline) == (FIRST, "main", 1, "1")
     assert (made.documents, made.nodes, made.edges) == (2, 8, 4)
-    assert made.facts_packs == (b"\1" * 32,)
+    assert (made.facts_packs, made.resolution) == ((b"\1" * 32,), b"\2" * 32)
     assert made.report == {"commit": FIRST}
     job = press.job(held)
     assert (job.state, job.snapshot_id, job.report) == (JobState.SUCCEEDED, made.id, made.report)

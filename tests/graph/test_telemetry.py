@@ -1,0 +1,49 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import logging, sys
+import structlog
+from graph import telemetry
+telemetry.configure("worker", level=sys.argv[1], form=sys.argv[2])
+structlog.contextvars.bind_contextvars(tenant="t1")
+log = structlog.get_logger("workers.pipeline")
+log.debug("quiet")
+log.info("ingest.published", nodes=3)
+logging.getLogger("some.library").info("chatter")
+logging.getLogger("some.library").warning("trouble")
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("ingest.failed")
+"""
+
+
+def run(level, form):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, level, form], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_every_line_is_an_event_with_who_it_is_about():
+    lines = [json.loads(line) for line in run("info", "json").splitlines()]
+    assert [line["event"] for line in lines] == ["ingest.published", "trouble", "ingest.failed"]
+    first, _, failed = lines
+    assert (first["nodes"], first["tenant"], first["process"]) == (3, "t1", "worker")
+    assert first["level"] == "info"
+    assert first["timestamp"].endswith("Z")
+    assert "ZeroDivisionError" in failed["exception"]
+
+
+@pytest.mark.parametrize(("level", "seen"), [("debug", True), ("error", False)])
+def test_the_level_decides_what_is_told(level, seen):
+    told = run(level, "console")
+    assert ("ingest.published" in told) is seen
+    assert ("quiet" in told) is seen
+    assert "ingest.failed" in told
+    assert "chatter" not in told
