@@ -131,6 +131,8 @@ class _Binder:
         self.scopes = facts.scopes
         self.definitions = facts.definitions
         self.tables = self._tables()
+        # Most names that are free here are bound nowhere in the file: no need to climb the scopes.
+        self.bound = {name for table in self.tables for name in table}
         self.found: dict[tuple[int, str, int], tuple[int, Bindings] | None] = {}
         self.receivers: dict[int, int] = {}
 
@@ -162,8 +164,15 @@ class _Binder:
 
     def lookup(self, expression: Expression) -> int:
         """The binding of a name, or NONE."""
-        role = expression.role if self.policy.separate_names else Role.READ
-        key = (expression.scope, expression.name, role)
+        name = expression.name
+        if name not in self.bound:
+            return NONE
+        role = expression.role
+        if not self.policy.separate_names or role == Role.WRITE:
+            role = Role.READ
+        elif role in _TYPE_ROLES:
+            role = Role.TYPE
+        key = (expression.scope, name, role)
         if key in self.found:
             hit = self.found[key]
         else:

@@ -41,11 +41,12 @@ def body(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
 
 def modifiers(node: Node) -> tuple[Node | None, int]:
     """The modifiers of a declaration and the flags they stand for."""
-    found = next((c for c in node.named_children[:3] if c.type == "modifiers"), None)
+    found = node.named_child(0)
+    if found is None or found.type != "modifiers":
+        return None, 0
     flags = 0
-    if found is not None:
-        for child in found.children:
-            flags |= _FLAGS.get(child.type, 0)
+    for child in found.children:
+        flags |= _FLAGS.get(child.type, 0)
     return found, flags
 
 

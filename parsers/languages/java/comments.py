@@ -7,7 +7,7 @@ from tree_sitter import Node
 from parsers.facts import NONE
 from parsers.walk import Walk
 
-_MAX_BYTES = 4000
+_MAX_BYTES = 2000
 
 
 def remember(walk: Walk, children: Sequence[Node]) -> None:
@@ -25,13 +25,12 @@ def remember(walk: Walk, children: Sequence[Node]) -> None:
 def doc(walk: Walk, node: Node) -> str:
     """The first sentence of the Javadoc comment that was kept for `node`."""
     start = walk.memory.get(("doc", node.start_byte), NONE)
-    if start < 0:
+    if start < 0 or walk.data[start : start + 3] != b"/**":
         return ""
-    raw = walk.data[start : min(node.start_byte, start + _MAX_BYTES)].decode("utf-8", "replace")
-    if not raw.startswith("/**"):
-        return ""
+    end = walk.data.find(b"*/", start, min(node.start_byte, start + _MAX_BYTES))
+    raw = walk.data[start + 3 : end if end >= 0 else start + _MAX_BYTES].decode("utf-8", "replace")
     words: list[str] = []
-    for line in raw[3:].partition("*/")[0].splitlines():
+    for line in raw.splitlines():
         text = line.strip().lstrip("*").strip()
         if text.startswith("@") or (not text and words):
             break
