@@ -123,7 +123,7 @@ class PostgresServer:
             ready_seconds=120,
             # "Fast": open transactions are rolled back, the files are left clean.
             stop_signal=signal.SIGINT,
-            stop_seconds=4,
+            stop_seconds=3,
             identity=self._identity,
         )
 

@@ -34,7 +34,10 @@ OnReady = Callable[["Stack"], Awaitable[int | None]]
 
 _INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 _LAST_WORDS_SECONDS = 2
+# The stop goes through these in turn. What each may take adds up to less than ten seconds.
 _TAKES_WORK_IN = ("api", "dispatcher", "beat")
+_DOES_WORK = ("worker",)
+_STORES = ("valkey", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,10 @@ async def storage(settings: Settings, *, say: Say = say_to_stderr) -> AsyncItera
             say("stores ready")
             stack = Stack(settings, None, state.logs, supervisor)
             state.announce(_described(stack))
-            yield stack
+            try:
+                yield stack
+            finally:
+                await supervisor.stop(_STORES)
 
 
 @contextlib.asynccontextmanager
@@ -99,7 +105,7 @@ async def complete(settings: Settings, *, say: Say = say_to_stderr) -> AsyncIter
             yield stack
         finally:
             await supervisor.stop(_TAKES_WORK_IN)
-            await supervisor.stop(["worker"])
+            await supervisor.stop(_DOES_WORK)
 
 
 def up(settings: Settings, *, on_ready: OnReady | None = None, say: Say = say_to_stderr) -> int:

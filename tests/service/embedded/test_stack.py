@@ -111,7 +111,7 @@ def test_a_killed_supervisor_leaves_no_process_of_any_kind(place: Path, run: Run
 
 def test_a_command_that_is_done_ends_the_stack_with_its_answer(place: Path, run: Run) -> None:
     holder = run(place / "home", "7")
-    assert holder.process.wait(STOP_SECONDS) == 7
+    assert holder.process.wait(30) == 7
     assert holder.session_members() == []
 
 
@@ -120,7 +120,7 @@ def test_a_command_that_is_interrupted_has_its_last_words_with_the_api(
 ) -> None:
     holder = run(place / "home", "never")
     holder.process.send_signal(signal.SIGINT)
-    last_words, _ = holder.process.communicate(timeout=STOP_SECONDS)
+    last_words, _ = holder.process.communicate(timeout=30)
     assert last_words == "200\n"
     assert holder.process.returncode == 130
     assert holder.session_members() == []
@@ -129,7 +129,7 @@ def test_a_command_that_is_interrupted_has_its_last_words_with_the_api(
 def test_a_process_that_dies_stops_the_stack_and_is_named(place: Path, run: Run) -> None:
     holder = run(place / "home")
     os.kill(holder.children["api"], signal.SIGKILL)
-    _, said = holder.process.communicate(timeout=STOP_SECONDS)
+    _, said = holder.process.communicate(timeout=30)
     assert holder.process.returncode == 1
     assert "api ended unexpectedly with signal SIGKILL" in said
     assert holder.session_members() == []
