@@ -58,10 +58,10 @@ snapshots = Table(
     Column("edge_count", BigInteger, nullable=False),
     # sha256 of the packs that hold the facts of its files.
     Column("facts_packs", ARRAY(LargeBinary), nullable=False),
-    # sha256 of the record that says what each of its documents was resolved from.
-    Column("resolution", LargeBinary),
     Column("report", JSONB, nullable=False),
     moment("published_at", default_now=True),
+    # sha256 of the record that says what each of its documents was resolved from.
+    Column("resolution", LargeBinary),
     UniqueConstraint("tenant_id", "snapshot_id"),
     ForeignKeyConstraint(
         ["tenant_id", "repository"], ["repositories.tenant_id", "repositories.number"]

@@ -90,9 +90,9 @@ create table snapshots (
   node_count bigint not null check (node_count >= 0),
   edge_count bigint not null check (edge_count >= 0),
   facts_packs bytea[] not null,
-  resolution bytea check (octet_length(resolution) = 32),
   report jsonb not null,
   published_at timestamptz not null default now(),
+  resolution bytea check (octet_length(resolution) = 32),
   primary key (tenant_id, repository, snapshot),
   constraint snapshots_tenant_id_snapshot_id_key unique (tenant_id, snapshot_id),
   constraint snapshots_tenant_id_repository_fkey
