@@ -137,15 +137,8 @@ class Callbacks:
             return known
         places: dict[int, Place] = {}
         for index, expression in enumerate(facts.expressions):
-            if expression.op in (Op.CALL, Op.NEW):
-                operands = facts.operands[
-                    expression.first + 1 : expression.first + expression.count
-                ]
-                for position, operand in enumerate(operands):
-                    _add(facts, places, operand, Place(index, position, NONE))
-            elif expression.op == Op.CAST:
-                type_, value = facts.operands[expression.first : expression.first + 2]
-                _add(facts, places, value, Place(NONE, 0, type_))
+            if expression.op in (Op.CALL, Op.NEW, Op.CAST):
+                _add_operands(facts, places, index)
         for definition in facts.definitions:
             if definition.type >= 0 and definition.kind != DefinitionKind.LAMBDA:
                 for value in definition.values:
@@ -154,6 +147,17 @@ class Callbacks:
             self._places.clear()
         self._places[file] = places
         return places
+
+
+def _add_operands(facts: FileFacts, places: dict[int, Place], index: int) -> None:
+    """The literals that a call passes or a cast gives a type."""
+    expression = facts.expressions[index]
+    operands = facts.operands[expression.first : expression.first + expression.count]
+    for position, operand in enumerate(operands[1:]):
+        if expression.op == Op.CAST:
+            _add(facts, places, operand, Place(NONE, 0, operands[0]))
+        else:
+            _add(facts, places, operand, Place(index, position, NONE))
 
 
 def _add(facts: FileFacts, places: dict[int, Place], index: int, place: Place) -> None:
