@@ -96,6 +96,15 @@ def encode(facts: FileFacts) -> EncodedFacts:
     )
 
 
+def expanded_bytes(facts: EncodedFacts) -> int:
+    """What the larger part says it expands to, before it does; -1 if a part does not say."""
+    try:
+        sizes = [zstandard.frame_content_size(part) for part in (facts.outline, facts.body)]
+    except zstandard.ZstdError:
+        return -1
+    return -1 if -1 in sizes else max(sizes)
+
+
 def decode_outline(data: bytes) -> Outline:
     """The outline of a file. Raises FactsDamaged."""
     decompressor, outlines, _ = _decoders()
@@ -246,5 +255,6 @@ __all__ = [
     "decode_body",
     "decode_outline",
     "encode",
+    "expanded_bytes",
     "outline",
 ]

@@ -49,6 +49,8 @@ class ResolutionPolicy:
     last_binding_wins: bool = True  # a later binding in the same scope replaces an earlier one
     constructors: tuple[str, ...] = ()  # methods that an instantiation runs, first found
     call_method: str = ""  # the method that a call of an instance runs
+    # The methods behind syntax, first found: what `iterate`, `index` and `enter` call.
+    protocols: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     decorators_run: bool = True  # a decorator is called where it stands; an annotation is not
     builtins: frozenset[str] = frozenset()
     builtin_module: str = "builtins"  # where the builtins are said to live

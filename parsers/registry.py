@@ -15,7 +15,7 @@ import parsers.languages
 from parsers.language import Language, Rule
 
 
-class UnknownNodeType(Exception):  # noqa: N818 - read as a sentence
+class UnknownNodeType(Exception):
     """A rule names a node type that its grammar does not have."""
 
     code = "unknown_node_type"

@@ -14,6 +14,10 @@ from parsers.walk import Walk
 _DECLARING = (Role.TYPE, Role.BASE, Role.INTERFACE)
 
 
+# Keys longer than this are not told apart.
+_LONGEST_KEY = 80
+
+
 def ignore(_walk: Walk, _node: Node, _dest: int, _scope: int, _role: int) -> None:
     """Nothing in here is a fact: comments, numbers, operators."""
 
@@ -155,7 +159,10 @@ def subscript(object_field: str, key_field: str) -> Rule:
 
 def is_plain(node: Node) -> bool:
     """Whether a key is a literal short enough to be told apart by its text."""
-    return node.type in ("string", "integer", "number") and node.end_byte - node.start_byte < 80
+    return (
+        node.type in ("string", "integer", "number")
+        and node.end_byte - node.start_byte < _LONGEST_KEY
+    )
 
 
 def block(kind: ScopeKind = ScopeKind.BLOCK) -> Rule:

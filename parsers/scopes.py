@@ -152,10 +152,9 @@ class _Binder:
         for index, definition in enumerate(self.definitions):
             if definition.kind in _ANONYMOUS or is_partial(definition):
                 continue
-            if hidden_fields and definition.kind == DefinitionKind.FIELD:
-                # `self.x = ...` makes a member that no bare name reaches.
-                if not definition.flags & Flag.STATIC:
-                    continue
+            field = definition.kind == DefinitionKind.FIELD
+            if hidden_fields and field and not definition.flags & Flag.STATIC:
+                continue  # `self.x = ...` makes a member that no bare name reaches
             tables[definition.scope].setdefault(definition.name, []).append(index)
         for index, record in enumerate(self.facts.imports):
             if record.alias:
@@ -266,13 +265,19 @@ class _Binder:
             if entry.kind == ScopeKind.CLASS:
                 found = entry.definition
                 break
-            if entry.kind == ScopeKind.FUNCTION and entry.definition >= 0:
-                if self.definitions[entry.definition].kind == DefinitionKind.FUNCTION:
-                    found = self._owner_of_function(entry)
-                    break
+            if self._is_plain_function(entry):
+                found = self._owner_of_function(entry)
+                break
             inner = entry.parent
         self.receivers[scope] = found
         return found
+
+    def _is_plain_function(self, entry: Scope) -> bool:
+        return (
+            entry.kind == ScopeKind.FUNCTION
+            and entry.definition >= 0
+            and self.definitions[entry.definition].kind == DefinitionKind.FUNCTION
+        )
 
     def _owner_of_function(self, entry: Scope) -> int:
         """A plain function has a receiver of its own: in Python it has none, so look further."""

@@ -38,7 +38,7 @@ _DOC_LENGTH = 200
 Entry = tuple[Node, int, int, int]
 
 
-class NodeLimitReached(Exception):  # noqa: N818 - read as a sentence
+class NodeLimitReached(Exception):
     """The file has more syntax nodes than the limits allow."""
 
 
@@ -102,7 +102,7 @@ class Walk:
                 rule(self, node, dest, scope, role)
             else:
                 for child in reversed(node.named_children):
-                    stack.append((child, NONE, scope, role))  # noqa: PERF401 - extend is slower
+                    stack.append((child, NONE, scope, role))
             visited += 1
             if not visited % _CHECK_EVERY:
                 if visited > node_limit:
@@ -158,7 +158,7 @@ class Walk:
         """Visit `nodes` next, in their order."""
         stack = self.stack
         for node in reversed(nodes):
-            stack.append((node, NONE, scope, role))  # noqa: PERF401 - extend is slower here
+            stack.append((node, NONE, scope, role))
 
     def slot(self) -> int:
         """A free operand for a value that is visited later; `Definition.values` takes slots."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 
 from graph.resolve.callbacks import Callbacks
 from graph.resolve.context import Context, Entry
+from graph.resolve.generics import Generics
 from graph.resolve.inference import Inference
 from graph.resolve.lookup import Lookup
 from graph.resolve.manifests import Manifests
@@ -35,6 +36,7 @@ def open_context(
     context.inference = Inference(context)
     context.overloads = Overloads(context)
     context.callbacks = Callbacks(context)
+    context.generics = Generics(context)
     context.structural = Structural(context)
     context.number_interfaces(context.structural.digests())
     return context

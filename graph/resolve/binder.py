@@ -1,13 +1,12 @@
 """Every use in one file, bound to what it refers to: links, the edges before they have ids."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.resolve.context import Context
 from graph.resolve.links import TYPES, VARIABLES, Link
 from graph.resolve.structure import structure
-from graph.resolve.values import Tag, Target, Targets, Value, definition_of, file_of, key_of
+from graph.resolve.values import Tag, Target, Targets, definition_of, file_of
 from parsers.facts import (
     NONE,
     DefinitionKind,
@@ -237,7 +236,7 @@ class Binder:
                 found += self.context.members.constructors(target)
         return self._overloaded(index, tuple(found), rule) if found else ((), rule)
 
-    def _linked(  # noqa: PLR0917 - a link has many parts and no part of its own
+    def _linked(
         self,
         source: int,
         targets: Targets,

@@ -16,7 +16,7 @@ from graph.resolve.values import (
     join,
     key_of,
 )
-from parsers.facts import NONE, Definition, FileFacts, Flag, Op
+from parsers.facts import NONE, Definition, Expression, FileFacts, Flag, Op
 
 if TYPE_CHECKING:
     from graph.resolve.inference import Inference
@@ -33,7 +33,9 @@ class Calls:
         self.inference = inference
         self._sites: dict[int, dict[int, list[int]]] = {}
 
-    def result(self, file: int, facts: FileFacts, operands: list[int]) -> Values:
+    def result(
+        self, file: int, _facts: FileFacts, _expression: Expression, operands: list[int]
+    ) -> Values:
         """What the call with these operands gives."""
         if not operands or operands[0] < 0:
             return NOTHING
@@ -43,7 +45,6 @@ class Calls:
             chosen = self.context.overloads.choose(file, operands[1:], keys).targets
             callees = tuple(c for c in callees if c.tag != Tag.FUNCTION or c.key in chosen)
         groups = [self._result(file, callee, operands[1:]) for callee in callees]
-        del facts
         return join(groups) if groups else NOTHING
 
     def _result(self, file: int, callee: Value, arguments: list[int]) -> Values:
@@ -52,7 +53,8 @@ class Calls:
                 return (instance(callee),)
             case Tag.FUNCTION:
                 receiver = callee.arguments[0][0] if callee.arguments else None
-                return self.of_function(callee.key, receiver)
+                generic = self.context.generics.result(file, callee.key, receiver, arguments)
+                return generic or self.of_function(callee.key, receiver)
             case Tag.INSTANCE:
                 name = self.context.policy_of(file_of(callee.key)).call_method
                 if name:
@@ -68,7 +70,9 @@ class Calls:
             case _:
                 return NOTHING
 
-    def instantiated(self, file: int, operands: list[int]) -> Values:
+    def instantiated(
+        self, file: int, _facts: FileFacts, _expression: Expression, operands: list[int]
+    ) -> Values:
         """Instances of the type that an explicit construction names."""
         if not operands or operands[0] < 0:
             return NOTHING
@@ -94,14 +98,14 @@ class Calls:
             case "same":
                 return self.inference.of_expression(file, first)
             case "element":
-                return self.inference.elements(self.inference.of_expression(file, first))
+                return self._elements(file, first)
             case "sequence":
-                elements = self.inference.elements(self.inference.of_expression(file, first))
-                return (self._builtin(file, "list", (elements,)),)
+                elements = self._elements(file, first)
+                return (self.context.builtin_instance(file, "list", (elements,)),)
             case "pairs":
-                elements = self.inference.elements(self.inference.of_expression(file, first))
-                pair = self._builtin(file, "tuple", (NOTHING, elements))
-                return (self._builtin(file, "list", ((pair,),)),)
+                elements = self._elements(file, first)
+                pair = self.context.builtin_instance(file, "tuple", (NOTHING, elements))
+                return (self.context.builtin_instance(file, "list", ((pair,),)),)
             case "cast":
                 return self.context.types.of(file, first)
             case "class":
@@ -113,6 +117,10 @@ class Calls:
                     return (Value(Tag.EXTERNAL_INSTANCE, -1, name),)
                 owner = Value(Tag.EXTERNAL_INSTANCE, -1, module)
                 return self._container_member(file, owner, short) if policy.root_type else NOTHING
+
+    def _elements(self, file: int, argument: int) -> Values:
+        values = self.inference.of_expression(file, argument)
+        return self.inference.containers.elements(values)
 
     def _container_member(self, file: int, receiver: Value, member: str) -> Values:
         """A method of a builtin container, by the language's table."""
@@ -129,28 +137,24 @@ class Calls:
             case "value":
                 return arguments[-1] if arguments else NOTHING
             case "keys":
-                return (self._builtin(file, "list", arguments[:1]),)
+                return (self.context.builtin_instance(file, "list", arguments[:1]),)
             case "values":
-                return (self._builtin(file, "list", arguments[-1:]),)
+                return (self.context.builtin_instance(file, "list", arguments[-1:]),)
             case "items":
-                pair = self._builtin(file, "tuple", arguments)
-                return (self._builtin(file, "list", ((pair,),)),)
+                pair = self.context.builtin_instance(file, "tuple", arguments)
+                return (self.context.builtin_instance(file, "list", ((pair,),)),)
             case name:
-                return (self._builtin(file, name),)
+                return (self.context.builtin_instance(file, name),)
 
-    def _builtin(self, file: int, name: str, arguments: tuple[Values, ...] = ()) -> Value:
-        return Value(Tag.EXTERNAL_INSTANCE, -1, self.context.builtin(file, name), arguments)
-
-    def of_method(self, receiver: Value, name: str, *, element: bool = False) -> Values:
+    def of_method(self, receiver: Value, name: str) -> Values:
         """What calling the method `name` of an instance gives."""
         groups: list[Values] = []
         for target in self.context.members.of_class(receiver.key, name):
             if isinstance(target, int):
-                for value in self.inference.of_definition(target):
-                    if value.tag == Tag.FUNCTION:
-                        groups.append(self.of_function(value.key, receiver))
-        values = join(groups) if groups else NOTHING
-        return self.inference.elements(values) if element and values != (receiver,) else values
+                values = self.inference.of_definition(target)
+                functions = [value for value in values if value.tag == Tag.FUNCTION]
+                groups += [self.of_function(value.key, receiver) for value in functions]
+        return join(groups) if groups else NOTHING
 
     def of_function(self, key: DefinitionKey, receiver: Value | None) -> Values:
         """What calling a function gives; through `receiver` where its result is the receiver."""
@@ -186,15 +190,10 @@ class Calls:
             value = facts.expressions[index]
             if value.op == Op.THIS:
                 return True
-            if value.op == Op.NAME and value.binding >= 0:
-                if facts.definitions[value.binding].flags & Flag.RECEIVER:
-                    return True
-            if value.op == Op.CALL:
-                callee = facts.operands[value.first]
-                if callee >= 0 and facts.expressions[callee].op == Op.NAME:
-                    binding = facts.expressions[callee].binding
-                    if binding >= 0 and facts.definitions[binding].flags & Flag.RECEIVER:
-                        return True
+            if value.op == Op.CALL and facts.operands[value.first] >= 0:
+                value = facts.expressions[facts.operands[value.first]]  # `return cls()`
+            if _is_receiver(facts, value):
+                return True
         return False
 
     def _of_function(self, key: DefinitionKey) -> Values:
@@ -232,8 +231,8 @@ class Calls:
         for site in sites[:_MAX_SITES]:
             call = facts.expressions[site]
             arguments = facts.operands[call.first + 1 : call.first + call.count]
-            for operand in _matching(facts, arguments, position, definition):
-                groups.append(self.inference.of_expression(file, operand))
+            matching = _matching(facts, arguments, position, definition)
+            groups += [self.inference.of_expression(file, operand) for operand in matching]
         return join(groups) if groups else NOTHING
 
     def _call_sites(self, file: int, facts: FileFacts) -> dict[int, list[int]]:
@@ -278,3 +277,12 @@ def _matching(
         elif at == position or (parameter.flags & Flag.VARIADIC and at >= position):
             found.append(operand)
     return found
+
+
+def _is_receiver(facts: FileFacts, value: Expression) -> bool:
+    """Whether the expression names the parameter that is the receiver."""
+    return (
+        value.op == Op.NAME
+        and value.binding >= 0
+        and bool(facts.definitions[value.binding].flags & Flag.RECEIVER)
+    )

@@ -7,13 +7,21 @@ from graph.resolve.index import Index
 from graph.resolve.manifests import Manifests
 from graph.resolve.memo import Memo
 from graph.resolve.modules import Modules
-from graph.resolve.values import DefinitionKey, definition_of, file_of
+from graph.resolve.values import (
+    DefinitionKey,
+    Tag,
+    Value,
+    Values,
+    definition_of,
+    file_of,
+)
 from parsers.codec import Outline, OutlineName
 from parsers.facts import FileFacts
 from parsers.language import Language, ResolutionPolicy
 
 if TYPE_CHECKING:
     from graph.resolve.callbacks import Callbacks
+    from graph.resolve.generics import Generics
     from graph.resolve.inference import Inference
     from graph.resolve.lookup import Lookup
     from graph.resolve.members import Members
@@ -33,6 +41,7 @@ class Context:
     inference: "Inference"
     overloads: "Overloads"
     callbacks: "Callbacks"
+    generics: "Generics"
     structural: "Structural"
     types: "Types"
 
@@ -91,3 +100,7 @@ class Context:
     def builtin(self, file: int, name: str) -> str:
         """The full name of a type that the file's language provides."""
         return f"{self.policy_of(file).builtin_module}.{name}"
+
+    def builtin_instance(self, file: int, name: str, arguments: tuple[Values, ...] = ()) -> Value:
+        """An instance of a type that the file's language provides."""
+        return Value(Tag.EXTERNAL_INSTANCE, -1, self.builtin(file, name), arguments)

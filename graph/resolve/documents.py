@@ -119,7 +119,7 @@ class Documents:
         row = self._row(source, maker, status="skipped", reason=reason, lines=0, tally=Tally())
         return DocumentRows(row, maker.nodes, maker.edges)
 
-    def _row(  # noqa: PLR0913 - a row has many columns
+    def _row(
         self,
         source: SourceDocument,
         maker: "_Maker",

@@ -1,5 +1,6 @@
-"""Lookup tables over the outlines of all files: what stands at the top of a file, what is a member
-of what, which files make a package. Nothing here reads the body of a file.
+"""Lookup tables over the outlines of all files, which are all that is read here.
+
+What stands at the top of a file, what is a member of what, which files make a package.
 """
 
 import posixpath
@@ -127,8 +128,10 @@ class Index:
         ]
 
     def _merged(self, file: IndexedFile, index: int) -> list[int]:
-        """The definition and those of the same name beside it that add to it: an interface opened
-        twice, a namespace that extends a class or function."""
+        """The definition and those of the same name beside it that add to it.
+
+        An interface opened twice; a namespace that extends a class or function.
+        """
         own = file.names.get(index)
         if own is None:
             return [index]

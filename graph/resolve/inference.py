@@ -1,11 +1,14 @@
-"""What expressions stand for: names, members, calls, containers, followed across files.
+"""What expressions stand for: names, members, calls, literals, followed across files.
 
 Flow-insensitive: a variable has every value that is assigned to it anywhere. A declared type is
 believed before any assigned value.
 """
 
+from collections.abc import Callable
+
 from graph.model.edges import Rule
 from graph.resolve.calls import Calls
+from graph.resolve.containers import Containers
 from graph.resolve.context import Context
 from graph.resolve.lookup import Found
 from graph.resolve.values import (
@@ -18,53 +21,45 @@ from graph.resolve.values import (
     Values,
     definition_of,
     file_of,
-    instances,
     join,
     key_of,
 )
-from parsers.facts import (
-    NONE,
-    Definition,
-    DefinitionKind,
-    Expression,
-    FileFacts,
-    Flag,
-    Op,
-    Role,
-    ScopeKind,
-)
+from graph.resolve.variables import Variables
+from parsers.facts import Expression, FileFacts, Flag, Op, Role, ScopeKind
 from parsers.scopes import fits
 
-_CLASSES = frozenset(
-    {
-        DefinitionKind.CLASS,
-        DefinitionKind.INTERFACE,
-        DefinitionKind.TRAIT,
-        DefinitionKind.STRUCT,
-        DefinitionKind.ENUM,
-        DefinitionKind.NAMESPACE,
-    }
-)
-_FUNCTIONS = frozenset(
-    {
-        DefinitionKind.FUNCTION,
-        DefinitionKind.METHOD,
-        DefinitionKind.CONSTRUCTOR,
-        DefinitionKind.LAMBDA,
-        DefinitionKind.MACRO,
-    }
-)
-_CONTAINERS_BY_KEY = ("dict", "Map", "Record", "map", "WeakMap", "HashMap")
+# Evaluates one operation: the file, its facts, the expression and its operands.
+Evaluator = Callable[[int, FileFacts, Expression, list[int]], Values]
 
 
 class Inference:
-    """Evaluates expressions and definitions for one commit."""
+    """Evaluates expressions for one commit."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.calls = Calls(context, self)
+        self.containers = Containers(context, self)
+        self.variables = Variables(context, self)
         self._local: dict[int, Values] = {}
         self._local_file = -1
+        self._evaluators: dict[int, Evaluator] = {
+            Op.NAME: self._named,
+            Op.IMPORT: self._named,
+            Op.DEFINITION: self._named,
+            Op.MEMBER: self._member_values,
+            Op.CALL: self.calls.result,
+            Op.NEW: self.calls.instantiated,
+            Op.THIS: self._this,
+            Op.SUPER: self._super,
+            Op.UNION: self._any,
+            Op.AWAIT: self._any,
+            Op.KEYWORD: self._any,
+            Op.LITERAL: self._literal,
+            Op.STRING: self._string,
+            Op.CAST: self._typed,
+            Op.INSTANCE: self._typed,
+            **self.containers.evaluators(),
+        }
 
     def enter_file(self, file: int) -> None:
         """Expressions of `file` are about to be asked for: remember their values until the next."""
@@ -177,82 +172,59 @@ class Inference:
 
     def evaluate(self, file: int, facts: FileFacts, expression: Expression) -> Values:
         """What an expression stands for; bounded by the memo's depth, not by the source's."""
-        operands = facts.operands[expression.first : expression.first + expression.count]
-        match expression.op:
-            case Op.NAME | Op.IMPORT | Op.DEFINITION:
-                targets = self.targets(file, facts, expression)
-                return join([self.of_target(target) for target in targets])
-            case Op.MEMBER:
-                return self._member_values(file, facts, expression)
-            case Op.CALL:
-                return self.calls.result(file, facts, operands)
-            case Op.NEW:
-                return self.calls.instantiated(file, operands)
-            case Op.THIS:
-                return self._this(file, facts, expression)
-            case Op.SUPER:
-                return (
-                    (Value(Tag.SUPER, key_of(file, expression.binding)),)
-                    if expression.binding >= 0
-                    else NOTHING
-                )
-            case Op.INDEX:
-                return self._indexed(file, expression, operands)
-            case _:
-                return self._composite(file, expression, operands)
+        evaluator = self._evaluators.get(expression.op)
+        if evaluator is None:
+            return NOTHING
+        first = expression.first
+        return evaluator(file, facts, expression, facts.operands[first : first + expression.count])
 
-    def _composite(self, file: int, expression: Expression, operands: list[int]) -> Values:
-        match expression.op:
-            case Op.UNION | Op.AWAIT | Op.KEYWORD:
-                return join([self.of_expression(file, operand) for operand in operands])
-            case Op.LITERAL:
-                return (self._builtin(file, expression.name),) if expression.name else NOTHING
-            case Op.STRING:
-                return (self._builtin(file, "str"),)
-            case Op.SEQUENCE:
-                return (self._sequence(file, expression, operands),)
-            case Op.MAPPING:
-                keys = join([self.of_expression(file, o) for o in operands[0::2]])
-                values = join([self.of_expression(file, o) for o in operands[1::2]])
-                return (self._builtin(file, expression.name, (keys, values)),)
-            case Op.YIELD:
-                values = join([self.of_expression(file, operand) for operand in operands])
-                return (self._builtin(file, "Generator", (values,)),)
-            case Op.CAST | Op.INSTANCE:
-                return self.context.types.of(file, operands[0]) if operands else NOTHING
-            case Op.ITERATE | Op.SPREAD:
-                values = self.of_expression(file, operands[0]) if operands else NOTHING
-                return (
-                    self.parts(values, expression.name)
-                    if expression.name
-                    else self.elements(values)
-                )
-            case Op.ELEMENT:
-                values = self.of_expression(file, operands[0]) if operands else NOTHING
-                return self.element_at(values, expression.name)
-            case Op.ENTER:
-                return self._entered(self.of_expression(file, operands[0]) if operands else ())
-            case _:
-                return NOTHING
+    def of_definition(self, key: DefinitionKey) -> Values:
+        """What using a definition's name gives."""
+        return self.context.memo.ask(("value", key), lambda: self.variables.value(key), NOTHING)
 
-    def _builtin(self, file: int, name: str, arguments: tuple[Values, ...] = ()) -> Value:
-        return Value(Tag.EXTERNAL_INSTANCE, -1, self.context.builtin(file, name), arguments)
+    # --- operations -----------------------------------------------------------------------------
 
-    def _sequence(self, file: int, expression: Expression, operands: list[int]) -> Value:
-        elements = [self.of_expression(file, operand) for operand in operands]
-        if expression.name == "tuple":
-            return self._builtin(file, "tuple", tuple(elements))
-        return self._builtin(file, expression.name, (join(elements),) if elements else ())
+    def _named(
+        self, file: int, facts: FileFacts, expression: Expression, _operands: list[int]
+    ) -> Values:
+        targets = self.targets(file, facts, expression)
+        return join([self.of_target(target) for target in targets])
 
-    def _member_values(self, file: int, facts: FileFacts, expression: Expression) -> Values:
-        receiver = facts.operands[expression.first]
+    def _any(
+        self, file: int, _facts: FileFacts, _expression: Expression, operands: list[int]
+    ) -> Values:
+        return join([self.of_expression(file, operand) for operand in operands])
+
+    def _literal(
+        self, file: int, _facts: FileFacts, expression: Expression, _operands: list[int]
+    ) -> Values:
+        return (self.context.builtin_instance(file, expression.name),) if expression.name else ()
+
+    def _string(
+        self, file: int, _facts: FileFacts, _expression: Expression, _operands: list[int]
+    ) -> Values:
+        return (self.context.builtin_instance(file, "str"),)
+
+    def _typed(
+        self, file: int, _facts: FileFacts, _expression: Expression, operands: list[int]
+    ) -> Values:
+        return self.context.types.of(file, operands[0]) if operands else NOTHING
+
+    def _super(
+        self, file: int, _facts: FileFacts, expression: Expression, _operands: list[int]
+    ) -> Values:
+        if expression.binding < 0:
+            return NOTHING
+        return (Value(Tag.SUPER, key_of(file, expression.binding)),)
+
+    def _member_values(
+        self, file: int, _facts: FileFacts, expression: Expression, operands: list[int]
+    ) -> Values:
         groups: list[Values] = []
-        for value in self.of_expression(file, receiver):
+        for value in self.of_expression(file, operands[0]) if operands else ():
             for target in self.member_targets(value, expression.name):
                 found = self.of_target(target)
-                if value.tag in (Tag.INSTANCE, Tag.CLASS, Tag.SUPER):
-                    found = tuple(_bound(v, value) for v in found)
-                elif value.tag == Tag.EXTERNAL_INSTANCE:
+                if value.tag in _RECEIVERS:
                     found = tuple(_bound(v, value) for v in found)
                 elif value.tag == Tag.EXTERNAL and expression.role == Role.READ:
                     found = self._external_field(file, found)
@@ -266,11 +238,13 @@ class Inference:
             return values
         types = [fields.get(".".join(value.name.rsplit(".", 2)[-2:]), "") for value in values]
         return tuple(
-            self._builtin(file, type_) if type_ else value
+            self.context.builtin_instance(file, type_) if type_ else value
             for value, type_ in zip(values, types, strict=True)
         )
 
-    def _this(self, file: int, facts: FileFacts, expression: Expression) -> Values:
+    def _this(
+        self, file: int, facts: FileFacts, expression: Expression, _operands: list[int]
+    ) -> Values:
         if expression.binding < 0:
             return NOTHING
         function = facts.scopes[expression.scope]
@@ -283,166 +257,9 @@ class Inference:
         )
         return (Value(Tag.CLASS if static else Tag.INSTANCE, key_of(file, expression.binding)),)
 
-    # --- containers -----------------------------------------------------------------------------
 
-    def elements(self, values: Values) -> Values:
-        """What iterating over the values gives."""
-        groups: list[Values] = []
-        for value in values:
-            if value.tag == Tag.EXTERNAL_INSTANCE and value.arguments:
-                if value.name.endswith(".tuple"):
-                    groups.append(join(list(value.arguments)))
-                else:
-                    groups.append(value.arguments[0])
-            elif value.tag == Tag.INSTANCE:
-                groups.append(self.calls.of_method(value, "__iter__", element=True))
-                groups.append(self.calls.of_method(value, "__aiter__", element=True))
-                groups.append(self.elements(self.context.types.underlying(value)))
-        return join(groups) if groups else NOTHING
-
-    def parts(self, values: Values, part: str) -> Values:
-        """The keys or values of containers; the keys of a sequence are its positions."""
-        groups: list[Values] = []
-        for value in values:
-            if value.tag == Tag.INSTANCE:
-                groups.append(self.parts(self.context.types.underlying(value), part))
-            elif value.tag == Tag.EXTERNAL_INSTANCE and value.arguments:
-                if part == "value":
-                    groups.append(value.arguments[-1])
-                elif not value.name.endswith("[]"):
-                    groups.append(value.arguments[0])
-        return join(groups) if groups else NOTHING
-
-    def element_at(self, values: Values, position: str) -> Values:
-        """The element at a position: of a tuple that one, of any other container any."""
-        groups: list[Values] = []
-        for value in values:
-            if value.name.endswith("tuple") and value.arguments and position.isdigit():
-                at = int(position)
-                if at < len(value.arguments):
-                    groups.append(value.arguments[at])
-            else:
-                groups.append(self.elements((value,)))
-        return join(groups) if groups else NOTHING
-
-    def _indexed(self, file: int, expression: Expression, operands: list[int]) -> Values:
-        groups: list[Values] = []
-        for value in self.of_expression(file, operands[0]) if operands else ():
-            if value.tag == Tag.CLASS:
-                arguments = tuple(self.context.types.of(file, o) for o in operands[1:])
-                groups.append((value._replace(arguments=arguments),))
-            elif value.tag == Tag.INSTANCE:
-                groups.append(self.calls.of_method(value, "__getitem__"))
-                groups.append(self._element_of(self.context.types.underlying(value), ""))
-                if expression.name:
-                    targets = self.context.members.of_class(value.key, expression.name)
-                    groups += [self.of_target(target) for target in targets]
-            elif value.tag in (Tag.EXTERNAL, Tag.FUNCTION):
-                groups.append((value,))  # with type arguments
-            else:
-                groups.append(self._element_of((value,), expression.name))
-        return join(groups) if groups else NOTHING
-
-    def _element_of(self, values: Values, position: str) -> Values:
-        """What a container gives for a key or position."""
-        groups: list[Values] = []
-        for value in values:
-            if value.name.rsplit(".", 1)[-1] in _CONTAINERS_BY_KEY:
-                groups.append(value.arguments[-1] if value.arguments else NOTHING)
-            else:
-                groups.append(self.element_at((value,), position))
-        return join(groups) if groups else NOTHING
-
-    def _entered(self, values: Values) -> Values:
-        groups: list[Values] = []
-        for value in values:
-            if value.tag == Tag.INSTANCE:
-                found = self.calls.of_method(value, "__enter__")
-                groups.append(found or self.calls.of_method(value, "__aenter__"))
-            elif value.name.endswith(".Generator"):
-                groups.append(self.elements((value,)))
-            else:
-                groups.append((value,))
-        return join(groups) if groups else NOTHING
-
-    # --- definitions ----------------------------------------------------------------------------
-
-    def of_definition(self, key: DefinitionKey) -> Values:
-        """What using a definition's name gives."""
-        return self.context.memo.ask(("value", key), lambda: self._of_definition(key), NOTHING)
-
-    def _of_definition(self, key: DefinitionKey) -> Values:
-        file = file_of(key)
-        facts = self.context.body(file)
-        definition = facts.definitions[definition_of(key)]
-        kind = definition.kind
-        if kind in _CLASSES:
-            return (Value(Tag.CLASS, key),)
-        if kind in _FUNCTIONS:
-            return (Value(Tag.FUNCTION, key),)
-        match kind:
-            case DefinitionKind.PROPERTY:
-                return self.calls.of_function(key, None)
-            case DefinitionKind.OBJECT:
-                return (Value(Tag.INSTANCE, key),)
-            case DefinitionKind.ENUM_MEMBER:
-                owner = facts.scopes[definition.scope].definition
-                return (Value(Tag.INSTANCE, key_of(file, owner)),) if owner >= 0 else NOTHING
-            case DefinitionKind.TYPE_ALIAS:
-                values = [self.context.types.of(file, value) for value in definition.values]
-                return tuple(
-                    Value(Tag.CLASS, v.key, "", v.arguments) if v.tag == Tag.INSTANCE else v
-                    for v in join(values)
-                )
-            case DefinitionKind.TYPE_PARAMETER:
-                return NOTHING
-            case _:
-                return self._variable(file, facts, definition, key)
-
-    def _variable(
-        self, file: int, facts: FileFacts, definition: Definition, key: DefinitionKey
-    ) -> Values:
-        if definition.type >= 0:
-            declared = self.context.types.of(file, definition.type)
-            if declared:
-                return self._collected(file, definition, declared)
-        if definition.flags & Flag.RECEIVER:
-            return self._receiver(file, facts, definition)
-        groups = [self.of_expression(file, value) for value in definition.values]
-        if definition.kind == DefinitionKind.PARAMETER:
-            groups.append(self.calls.arguments_of(file, facts, definition, key))
-            groups.append(self._given(file, facts, definition, key))
-        values = join(groups) if groups else NOTHING
-        return self._collected(file, definition, values)
-
-    def _given(
-        self, file: int, facts: FileFacts, definition: Definition, key: DefinitionKey
-    ) -> Values:
-        """What the place of a function literal says about its parameter."""
-        function = facts.scopes[definition.scope].definition
-        if function < 0 or facts.definitions[function].kind != DefinitionKind.LAMBDA:
-            return NOTHING
-        parameters = facts.definitions[function].parameters
-        position = parameters.index(definition_of(key)) if definition_of(key) in parameters else 0
-        return self.context.callbacks.given(file, facts, function, position)
-
-    def _collected(self, file: int, definition: Definition, values: Values) -> Values:
-        """A parameter that takes the rest of the arguments is a container of them."""
-        if definition.flags & Flag.VARIADIC:
-            return (self._builtin(file, "list", (values,)),)
-        if definition.flags & Flag.KEYWORDS:
-            return (self._builtin(file, "dict", (NOTHING, values)),)
-        return values
-
-    def _receiver(self, file: int, facts: FileFacts, definition: Definition) -> Values:
-        function = facts.scopes[definition.scope].definition
-        if function == NONE:
-            return NOTHING
-        owner = facts.scopes[facts.definitions[function].scope].definition
-        if owner == NONE:
-            return NOTHING
-        tag = Tag.CLASS if definition.flags & Flag.CLASS_METHOD else Tag.INSTANCE
-        return (Value(tag, key_of(file, owner)),)
+# Values whose functions are called on them.
+_RECEIVERS = (Tag.INSTANCE, Tag.CLASS, Tag.SUPER, Tag.EXTERNAL_INSTANCE)
 
 
 def _bound(value: Value, receiver: Value) -> Value:
@@ -456,6 +273,3 @@ def _target(value: Value) -> Target:
     if value.tag in (Tag.CLASS, Tag.FUNCTION):
         return value.key
     return value
-
-
-__all__ = ["Inference", "instances"]

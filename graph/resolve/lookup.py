@@ -1,8 +1,8 @@
-"""From names to targets: imports, modules' members, free names. No types are needed here, except
-where a module's export is an expression."""
+"""From names to targets: imports, members of modules and packages, free names."""
 
 from graph.model.edges import Rule
 from graph.resolve.context import Context
+from graph.resolve.exports import Exports
 from graph.resolve.index import IndexedFile
 from graph.resolve.values import (
     DefinitionKey,
@@ -17,7 +17,6 @@ from parsers.facts import (
     DefinitionKind,
     Expression,
     FileFacts,
-    Flag,
     Import,
     ScopeKind,
     bound_import,
@@ -35,6 +34,7 @@ class Lookup:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._exports = Exports(context, self)
 
     # --- names --------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class Lookup:
             case Tag.MODULE:
                 return self.context.memo.ask(
                     ("module", value.key, name, strict),
-                    lambda: self._module_member(value, name, strict),
+                    lambda: self._exports.member(value, name, strict=strict),
                     (),
                 )
             case Tag.PACKAGE:
@@ -242,115 +242,6 @@ class Lookup:
     def _subpackage(self, value: Value, name: str) -> Targets:
         key = f"{value.name}.{name}"
         return (Value(Tag.PACKAGE, -1, key),) if key in self.context.index.packages else ()
-
-    def _module_member(self, value: Value, name: str, strict: bool) -> Targets:  # noqa: FBT001
-        context = self.context
-        file = context.index.files[value.key]
-        context.touch(file.number)
-        exported = self._exported(file, name)
-        if exported:
-            return exported
-        if file.language.policy.module_style == ModuleStyle.PATH:
-            own = self._exported_definitions(file, name)
-            return own or (() if strict else self._assigned_module(file, name))
-        own = tuple(key_of(file.number, index) for index in file.top.get(name, ()))
-        if own:
-            return self._last(own)
-        return self._reexported(file, value, name)
-
-    def _last(self, keys: tuple[DefinitionKey, ...]) -> Targets:
-        """Of several definitions of one name the last that is no bare variable."""
-        if len(keys) == 1:
-            return keys
-        solid = [
-            key for key in keys if self.context.outline_name(key).kind != DefinitionKind.VARIABLE
-        ]
-        implemented = [
-            key for key in solid if not self.context.outline_name(key).flags & Flag.OVERLOAD
-        ]
-        return tuple((implemented or solid or list(keys))[-1:])
-
-    def _exported_definitions(self, file: IndexedFile, name: str) -> Targets:
-        flag = Flag.DEFAULT_EXPORT if name == "default" else Flag.EXPORTED
-        if name == "default":
-            return tuple(
-                key_of(file.number, entry.index)
-                for entry in file.outline.names
-                if entry.flags & flag and entry.container == NONE
-            )
-        keys = [
-            key_of(file.number, index)
-            for index in file.top.get(name, ())
-            if file.names[index].flags & flag
-        ]
-        return self._merged(keys)
-
-    def _merged(self, keys: list[DefinitionKey]) -> Targets:
-        """Overload signatures stand aside for the implementation; a merged name is its first."""
-        solid = [k for k in keys if not self.context.outline_name(k).flags & Flag.OVERLOAD]
-        return tuple((solid or keys)[:1]) if len(keys) > 1 else tuple(keys)
-
-    def _exported(self, file: IndexedFile, name: str) -> Targets:
-        """By an export clause or a re-export of the file."""
-        found: list[Target] = []
-        for export in file.outline.exports:
-            if export.name == name and export.value >= 0:
-                facts = self.context.body(file.number)
-                expression = facts.expressions[export.value]
-                found += self.context.inference.targets(file.number, facts, expression)
-        if found:
-            return tuple(dict.fromkeys(found))
-        if file.language.policy.module_style != ModuleStyle.PATH:
-            return ()
-        for record in file.outline.imports:
-            if record.reexport == name:
-                return self._imported(file, record)
-        if name == "default":
-            return ()
-        for record in file.outline.imports:
-            if record.reexport == "*" and record.name == "*":
-                module = self.module(file, record.module, record.level)
-                if module.tag == Tag.MODULE:
-                    found += self.member(module, name, strict=True)
-            if found:
-                return tuple(found)
-        return ()
-
-    def _assigned_module(self, file: IndexedFile, name: str) -> Targets:
-        """`module.exports = value`: the module is the value, and its members are the value's."""
-        for export in file.outline.exports:
-            if export.name == "=" and export.value >= 0:
-                facts = self.context.body(file.number)
-                if name == "default":
-                    expression = facts.expressions[export.value]
-                    return self.context.inference.targets(file.number, facts, expression)
-                values = self.context.inference.of_expression(file.number, export.value)
-                return tuple(
-                    dict.fromkeys(
-                        target
-                        for value in values
-                        for target in self.context.inference.member_targets(value, name)
-                    )
-                )
-        return ()
-
-    def _reexported(self, file: IndexedFile, value: Value, name: str) -> Targets:
-        """A module also offers what it imports, what it takes by wildcard, and its submodules."""
-        for record in reversed(file.outline.imports):
-            if record.alias == name:
-                found = self.imported(file.number, record)
-                # Nothing if it asks for itself: `from . import b` in the package that holds b.
-                if found:
-                    return found
-        inner = self.context.modules.submodule(value, name)
-        if inner is not None:
-            return (inner,)
-        for record in file.outline.imports:
-            if record.name == "*":
-                found = self.wildcard(file, record, name)
-                if found:
-                    return found
-        return ()
 
 
 def _is_external(target: Target) -> bool:

@@ -1,5 +1,6 @@
-"""What a repository's own manifests say about how modules are named: package.json, tsconfig.json,
-go.mod. They are read as hostile input: what cannot be understood is ignored and counted.
+"""What manifests say about how modules are named: package.json, tsconfig.json, go.mod.
+
+They are read as hostile input: what cannot be understood is ignored and counted.
 """
 
 import json

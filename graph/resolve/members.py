@@ -67,8 +67,11 @@ class Members:
         return tuple(k for k in found if context.outline_name(k).kind == DefinitionKind.CONSTRUCTOR)
 
     def _without_setters(self, keys: list[DefinitionKey]) -> Targets:
-        """Of the several definitions of one property the getter, which comes first, stands for it;
-        of a declared and an implemented function the implementation does."""
+        """What stands for several definitions of one name in a class.
+
+        Of a property the getter, which comes first; of a declared and an implemented function the
+        implementation.
+        """
         names = [self.context.outline_name(key) for key in keys]
         if all(name.kind == DefinitionKind.PROPERTY for name in names):
             return (keys[0],)

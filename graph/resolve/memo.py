@@ -34,7 +34,7 @@ class Memo:
         return not self._active
 
     def ask(self, key: Hashable, compute: Callable[[], Answer], nothing: Answer) -> Answer:
-        """The answer to `key`, from `compute` if it is not known; `nothing` where a cycle closes."""
+        """The answer to `key`, computed if it is not known; `nothing` where a cycle closes."""
         known = self._answers.get(key)
         if known is not None:
             self.touched.update(known[1])

@@ -47,6 +47,13 @@ class Types:
                 return join([self.of_target(file, target) for target in targets])
             case Op.INDEX:
                 return self._generic(file, operands)
+            case _:
+                return self._composite(file, facts, expression, operands)
+
+    def _composite(
+        self, file: int, facts: FileFacts, expression: Expression, operands: list[int]
+    ) -> Values:
+        match expression.op:
             case Op.UNION:
                 return join([self.of(file, operand) for operand in operands])
             case Op.SEQUENCE:

@@ -1,8 +1,8 @@
 """What an expression can stand for, as resolution sees it.
 
 A *target* is what a name leads to: a definition, or something that is no definition of this
-repository. A *value* is what using the name gives: a class, an instance of it, a function, a module.
-Both are small tuples and ints, because millions of them pass through.
+repository. A *value* is what using the name gives: a class, an instance, a function, a module. Both
+are small tuples and ints, because millions of them pass through.
 """
 
 from enum import IntEnum

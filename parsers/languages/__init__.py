@@ -1,0 +1,1 @@
+"""A folder in here is a language, or a family of languages that share their rules."""

@@ -84,7 +84,7 @@ def parse_files(
     return result
 
 
-def _parse_new(  # noqa: PLR0917 - the parts of one loop
+def _parse_new(
     work: _Work,
     blobs: BlobReader,
     pack: PackWriter,

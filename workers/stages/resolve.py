@@ -1,4 +1,4 @@
-"""Facts -> documents: what can have changed is resolved, the rest is taken from an earlier snapshot.
+"""Facts -> documents: what can have changed is resolved, the rest taken from an earlier snapshot.
 
 Bodies are decoded when they are needed and forgotten when memory asks for it; what stays are the
 outlines and the answers.
@@ -194,7 +194,7 @@ class _Bodies:
 
 @cache
 def version() -> str:
-    """The version of the code that resolves: a digest of its source, so that no change is missed."""
+    """The version of the code that resolves: a digest of its source, so none is missed."""
     digest = hashlib.blake2b(digest_size=8)
     model = Path(graph.resolve.__file__).parent.parent / "model"
     for folder in (Path(graph.resolve.__file__).parent, model):

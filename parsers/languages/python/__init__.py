@@ -24,6 +24,11 @@ LANGUAGES = (
             class_scope=ClassScope.BODY,
             constructors=("__init__", "__new__"),
             call_method="__call__",
+            protocols={
+                "iterate": ("__iter__", "__aiter__"),
+                "index": ("__getitem__",),
+                "enter": ("__enter__", "__aenter__"),
+            },
             builtins=BUILTINS,
             builtin_module="builtins",
             entry_names=("__init__",),

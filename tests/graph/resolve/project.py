@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from graph.model.rows import DocumentRows
 from graph.resolve import manifests, open_context
 from graph.resolve.documents import Documents, SourceDocument
-from graph.resolve.incremental import Resolved, ResolutionRecord, plan
+from graph.resolve.incremental import ResolutionRecord, Resolved, plan
 from parsers import registry
 from parsers.codec import outline
 from parsers.detect import detect

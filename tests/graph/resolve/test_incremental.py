@@ -32,8 +32,8 @@ VARIANTS: dict[str, list[str | None]] = {
         "def a():\n    return None\n",
     ],
     "shop/other.py": [
-        "from shop import cycle\nfrom shop.make import make\n\n"
-        "def b():\n    return cycle.a() or make()\n\nb().run()\n",
+        ("from shop import cycle\nfrom shop.make import make\n\n"
+        "def b():\n    return cycle.a() or make()\n\nb().run()\n"),
         "from shop import cycle\n\ndef b():\n    return cycle.a()\n",
     ],
     "tool/a.go": [
