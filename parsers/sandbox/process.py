@@ -17,6 +17,7 @@ from typing import Generic
 
 import msgspec
 
+from parsers.codec import EncodedFacts, expanded_bytes
 from parsers.sandbox.frames import HEADER, Hello, Reply, Request, Setup, pack
 from parsers.sandbox.items import Key, ParseItem
 from parsers.skips import SkipReason
@@ -28,6 +29,8 @@ _PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 16
 # The facts of a file of 1 MiB are a tenth of this, compressed.
 _LARGEST_REPLY = 64 << 20
+# ... and this is ten times what the most crowded file of 1 MiB expands to (12 MiB, measured).
+_LARGEST_FACTS = 128 << 20
 _COMPLAINT_BYTES = 2000
 _REASONS = frozenset(SkipReason)
 
@@ -129,7 +132,7 @@ class ParserProcess(Generic[Key]):
                 reply = self._replies.decode(payload)
             except msgspec.MsgspecError as fault:
                 raise BadReply from fault
-            if not self.pending or (reply.reason and reply.reason not in _REASONS):
+            if not self.pending or not _plausible(reply):
                 raise BadReply
             item = self.pending.popleft()
             self.pending_bytes -= len(item.data)
@@ -172,6 +175,13 @@ class ParserProcess(Generic[Key]):
         except BlockingIOError:
             return ""
         return text[-_COMPLAINT_BYTES:].strip()
+
+
+def _plausible(reply: Reply) -> bool:
+    """A reason that there is, or facts that will not fill the memory of who reads them."""
+    if reply.reason:
+        return reply.reason in _REASONS
+    return 0 <= expanded_bytes(EncodedFacts(reply.outline, reply.body)) <= _LARGEST_FACTS
 
 
 def _widen(*pipes: int) -> None:

@@ -44,11 +44,15 @@ def misbehave(data, language, limits):
     if data == b"boast": os.write(1, b"\\xff\\xff\\xff\\xff")
     if data == b"twice": os.write(1, child.pack(child.Reply(reason="binary")) * 100)
     if data == b"invent": os.write(1, child.pack(child.Reply(reason="no such reason")))
+    if data == b"bomb":
+        bomb = child.codec.zstandard.compress(bytes(200 << 20))
+        os.write(1, child.pack(child.Reply(bomb, bomb)))
+    if data == b"noise": os.write(1, child.pack(child.Reply(data, data)))
     return extract(data, language, limits)
 child.extract = misbehave
 child.main()
 """
-QUICK = SandboxLimits(file_seconds=0.3, grace_seconds=0.3)
+QUICK = SandboxLimits(file_seconds=1.0, grace_seconds=0.5)
 GOOD = [b"def f%d(): return g(%d)\n" % (n, n) for n in range(200)]
 
 
@@ -93,6 +97,8 @@ def test_facts_come_back(good_facts: list[EncodedFacts]) -> None:
         (b"lie", SkipReason.CRASHED),
         (b"boast", SkipReason.CRASHED),
         (b"invent", SkipReason.CRASHED),
+        (b"bomb", SkipReason.CRASHED),
+        (b"noise", SkipReason.CRASHED),
     ],
 )
 def test_a_file_that_kills_its_process_gets_the_verdict_and_the_others_their_facts(
