@@ -309,8 +309,8 @@ grant select on alembic_version to codeloom_app, codeloom_worker, codeloom_dispa
   codeloom_operator;
 grant select on plans, tenants to codeloom_app, codeloom_worker, codeloom_dispatcher;
 
-grant select, insert, update on api_keys, counters, repositories, refs, jobs to codeloom_app;
-grant select on snapshots, documents, nodes, edges, artifacts to codeloom_app;
+grant select, insert, update on api_keys, counters, repositories, jobs to codeloom_app;
+grant select on refs, snapshots, documents, nodes, edges, artifacts to codeloom_app;
 
 grant select, insert, update on counters, refs, jobs to codeloom_worker;
 grant select on repositories to codeloom_worker;
