@@ -13,8 +13,9 @@ from typing import Any
 from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.resolve import Context, manifests, open_context
 from graph.resolve.binder import Binder, Tally
-from graph.resolve.documents import display, external_name
+from graph.resolve.documents import display
 from graph.resolve.links import Link
+from graph.resolve.nodes import external_name
 from graph.resolve.values import Tag, definition_of, file_of
 from parsers import registry
 from parsers.codec import EncodedFacts, decode_body, decode_outline

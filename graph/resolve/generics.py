@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from graph.resolve.context import Context
 
 _MAX_DEPTH = 8
+_FIELDS = frozenset({DefinitionKind.FIELD, DefinitionKind.PROPERTY})
 
 # Values of type parameters, by the parameter's definition in the file at hand.
 Known = dict[int, Values]
@@ -67,7 +68,9 @@ class Generics:
         facts = self.context.body(home)
         definition = facts.definitions[definition_of(key)]
         owner = facts.scopes[definition.scope].definition
-        if owner < 0 or not self._is_generic(key, facts, definition.type):
+        if definition.kind not in _FIELDS or owner < 0:
+            return NOTHING
+        if not self._is_generic(key, facts, definition.type):
             return NOTHING
         known = self._of_class(key_of(home, owner), receiver, 0)
         return self._filled(home, facts, definition.type, known, 0) if known else NOTHING

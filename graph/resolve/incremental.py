@@ -46,6 +46,8 @@ class ResolutionRecord(msgspec.Struct, array_like=True):
 class RecordDamaged(Exception):
     """A stored record is not what was stored."""
 
+    code = "record_damaged"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

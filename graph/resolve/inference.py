@@ -224,6 +224,8 @@ class Inference:
         for value in self.of_expression(file, operands[0]) if operands else ():
             for target in self.member_targets(value, expression.name):
                 found = self.of_target(target)
+                if value.arguments and isinstance(target, int) and value.tag == Tag.INSTANCE:
+                    found = self.context.generics.field(target, value) or found
                 if value.tag in _RECEIVERS:
                     found = tuple(_bound(v, value) for v in found)
                 elif value.tag == Tag.EXTERNAL and expression.role == Role.READ:
