@@ -52,6 +52,17 @@ ACTIONS = {
         "Start an ingestion with POST /v1/repositories/{id}/ingestions and wait for its job,"
         " or name a snapshot that /v1/repositories/{id}/snapshots lists."
     ),
+    "not_a_repository": "Give the address of a repository, or the folder that holds its .git.",
+    "repository_empty": "Commit something first.",
+    "commit_not_found": "Name a commit that the repository has.",
+    "host_unreachable": "Check the address, then try again later.",
+    "authentication_required": "Check the address; only public repositories can be fetched.",
+    "remote_not_allowed": (
+        "Use an https URL without a password, or an absolute path if the installation allows"
+        " repositories of its own machine (ALLOW_LOCAL_REPOSITORIES)."
+    ),
+    "checkout_too_large": "Ask the operator to raise the limit that the message names.",
+    "budget_exceeded": "Ask the operator to raise the limit that the message names.",
     "symbol_not_found": "Search /v1/repositories/{id}/symbols in the same snapshot for its id.",
     "file_not_found": "List /v1/repositories/{id}/files in the same snapshot for its path.",
 }
@@ -73,6 +84,12 @@ def problem_of(error: type[CodeloomError]) -> Problem:
     title = (error.__doc__ or error.code).strip().splitlines()[0].rstrip(".")
     action = ACTIONS.get(error.code, _ACTION_OF_KIND[error.kind])
     return Problem(error.code, _STATUS_OF_KIND[error.kind], title, action)
+
+
+def action_of(code: str) -> str:
+    """What to do about an error that a job ended with."""
+    known = all_problems().get(code)
+    return known.action if known is not None else CATALOGUE["internal_error"].action
 
 
 def all_problems() -> dict[str, Problem]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from graph.model.jobs import JobState
 from graph.storage.jobs import Job as Row
+from service.errors import action_of
 from service.schemas import Shape
 from workers.facade import TaskInfo, TaskStatus
 
@@ -30,6 +31,7 @@ class JobError(Shape):
 
     code: str = Field(examples=["host_unreachable"])
     message: str
+    action: str = Field(description="What to do about it.")
 
 
 class Job(Shape):
@@ -70,7 +72,11 @@ def job(row: Row) -> Job:
     """The job of a row."""
     error = None
     if row.error_code is not None:
-        error = JobError(code=row.error_code, message=row.error_message or "")
+        error = JobError(
+            code=row.error_code,
+            message=row.error_message or "",
+            action=action_of(row.error_code),
+        )
     return Job(
         id=row.id,
         kind=row.kind,

@@ -15,6 +15,7 @@ from graph.model.ids import NodeId
 from graph.model.nodes import NodeKind
 from graph.queries.page import Key, Page
 from graph.queries.snapshots import MEMBER, Reading, statement
+from graph.storage.copying import searchable
 from parsers.facts import Flag
 
 Match = Literal["exact", "prefix", "fuzzy"]
@@ -171,6 +172,7 @@ def search(
     `exact` and `prefix` heed case; `fuzzy` finds a part of the name in any case. An empty query
     fits every name. `path` is a file or a folder.
     """
+    query = searchable(query)
     filters = [_OF_KINDS] * bool(kinds) + [_UNDER_PATH] * bool(path)
     last = query.rpartition(".")[2]
     folder = (path or "").rstrip("/") + "/"

@@ -10,6 +10,13 @@ import httpx
 from graph.settings import Settings
 from service.cli.screen import CommandFailed, remarks
 
+KEY_FILE = "key"
+# What to do, where the API says it in terms of its own addresses.
+_HINTS = {
+    "file_not_found": "`codeloom query files` lists the files of the commit.",
+    "snapshot_not_found": "Ingest it first: `codeloom ingest PATH|URL --ref REF`.",
+    "symbol_not_found": "`codeloom query symbols NAME` finds its id.",
+}
 _TIMEOUT = httpx.Timeout(30, connect=5)
 
 
@@ -20,13 +27,20 @@ class ApiProblem(CommandFailed):
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
         """What the API said went wrong."""
-        super().__init__(str(problem.get("detail")), str(problem.get("action", "")))
+        hint = _HINTS.get(str(problem.get("code")), str(problem.get("action", "")))
+        super().__init__(str(problem.get("detail")), hint)
         self.problem = problem
 
     @property
     def reason(self) -> str:
         """The stable code of the problem."""
         return str(self.problem.get("code"))
+
+
+def kept_key(settings: Settings) -> str | None:
+    """The key of the demonstration tenant, as `codeloom admin seed` keeps it."""
+    path = settings.codeloom_home / KEY_FILE
+    return path.read_text().strip() if path.exists() else None
 
 
 class Client:
@@ -115,28 +129,58 @@ def connected(settings: Settings, *, start: bool) -> Iterator[Client]:
 
 @contextmanager
 def _of_stack(settings: Settings, *, start: bool) -> Iterator[Client]:
-    from service.cli.seed import ensure_key
-    from service.embedded import services, stack
+    from service.embedded.state import StateDirectory
 
-    server = stack.running(settings)
-    if server is None and not start:
-        raise CommandFailed(
-            f"No server runs on {settings.codeloom_home}.",
-            "Start one with `codeloom up`, or set CODELOOM_API_URL and CODELOOM_API_KEY.",
-        )
+    server = StateDirectory(settings.codeloom_home).running()
     if server is not None and server.address is None:
         raise CommandFailed(
             f"Another command is working on {settings.codeloom_home}.",
             "Wait until it has ended, or set CODELOOM_HOME to another directory.",
         )
-    if server is None:
-        # Nobody else needs to find it: any free port will do.
-        settings = settings.model_copy(update={"codeloom_port": 0})
-    with stack.opened(settings, everything=True, say=_say) as opened:
-        key = settings.codeloom_api_key or ensure_key(opened).secret
-        address = server.address if server and server.address else services.address(opened)
-        with Client(address, key) as client:
+    if server is not None and server.address is not None:
+        with Client(server.address, _key(settings, server.address)) as client:
             yield client
+    elif start:
+        with _started(settings) as client:
+            yield client
+    else:
+        raise CommandFailed(
+            f"No server runs on {settings.codeloom_home}.",
+            "Start one with `codeloom up`, or set CODELOOM_API_URL and CODELOOM_API_KEY.",
+        )
+
+
+@contextmanager
+def _started(settings: Settings) -> Iterator[Client]:
+    from service.cli.seed import ensure_key
+    from service.embedded import services, stack
+
+    # Nobody else needs to find this server: any free port will do.
+    anywhere = settings.model_copy(update={"codeloom_port": 0})
+    with stack.opened(anywhere, everything=True, say=_say) as opened:
+        key = settings.codeloom_api_key or ensure_key(opened).secret
+        with Client(services.address(opened), key) as client:
+            yield client
+
+
+def _key(settings: Settings, address: str) -> str:
+    """The key that is kept, if it still opens the API; else a new one."""
+    kept = settings.codeloom_api_key or kept_key(settings)
+    if kept is not None:
+        with Client(address, kept) as client:
+            try:
+                client.get("/v1/tenant")
+            except ApiProblem as problem:
+                if problem.problem.get("status") != httpx.codes.UNAUTHORIZED:
+                    raise
+            else:
+                return kept
+    # Only now, because whatever speaks to the database takes long to import.
+    from service.cli.seed import ensure_key
+    from service.embedded import stack
+
+    with stack.opened(settings) as opened:
+        return ensure_key(opened).secret
 
 
 def _say(line: str) -> None:

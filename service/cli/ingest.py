@@ -14,19 +14,6 @@ from service.cli.screen import CommandFailed, as_json, remarks
 from service.cli.summary import show
 
 _POLL_SECONDS = 0.2
-# What to do about errors that an ingestion can end with, where the sentence alone does not say.
-_ACTIONS = {
-    "not_a_repository": "Give the folder that holds .git, or a bare repository.",
-    "repository_empty": "Commit something first.",
-    "ref_not_found": "Name a branch or tag that the repository has, or leave --ref out.",
-    "commit_not_found": "Name a commit that the repository has.",
-    "host_unreachable": "Check the address and the network, then try again.",
-    "authentication_required": "Check the address; only public repositories can be fetched.",
-    "remote_not_allowed": "Use an https URL, or a path where ALLOW_LOCAL_REPOSITORIES is on.",
-    "checkout_too_large": "Raise MAX_CLONE_BYTES or MAX_FILES_PER_REPOSITORY.",
-    "budget_exceeded": "Raise the limit that the message names.",
-}
-
 Stopped = Callable[[], bool]
 
 
@@ -150,6 +137,6 @@ def _cancel(client: Client, job: dict[str, Any]) -> None:
 
 
 def _failure(job: dict[str, Any]) -> CommandFailed:
-    error = job["error"] or {"code": job["state"], "message": f"The job was {job['state']}."}
-    action = _ACTIONS.get(error["code"], "")
-    return CommandFailed(f"{error['message']} [{error['code']}]", action)
+    state = job["state"]
+    error = job["error"] or {"code": state, "message": f"The job was {state}.", "action": ""}
+    return CommandFailed(f"{error['message']} [{error['code']}]", error["action"])

@@ -7,9 +7,9 @@ from pathlib import Path
 from graph.settings import Settings
 from graph.storage import keys, tenants
 from graph.storage.session import system_session, tenant_session
+from service.cli.client import KEY_FILE, kept_key
 
 DEMO_TENANT = "demo"
-_FILE = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ def ensure_key(settings: Settings) -> KeptKey:
     The key is kept in the state directory, readable by its owner only. Raises StorageError when
     the database is away.
     """
-    path = settings.codeloom_home / _FILE
-    kept = path.read_text().strip() if path.exists() else ""
+    path = settings.codeloom_home / KEY_FILE
+    kept = kept_key(settings)
     if kept and keys.authenticate(settings, kept) is not None:
         return KeptKey(kept, path, new=False)
     with system_session("administration", settings=settings) as connection:

@@ -50,6 +50,7 @@ class Target:
         if _SYMBOL_ID.fullmatch(name):
             return name
         found = self.pages("symbols", limit=200, q=name, match="exact", path=path)["items"]
+        found = found or self._in_module(name)
         own = [one for one in found if not one["external"] and one["kind"] != "file"] or found
         if len(own) == 1:
             return str(own[0]["id"])
@@ -70,6 +71,14 @@ class Target:
         """Say that a list goes on."""
         remarks().print("There is more: raise --limit.", style="dim")
 
+    def _in_module(self, name: str) -> list[dict[str, Any]]:
+        """Symbols whose file's path, read as a module, goes before their name."""
+        prefix, _, last = name.rpartition(".")
+        if not prefix:
+            return []
+        found = self.pages("symbols", limit=1000, q=last, match="exact")["items"]
+        return [one for one in found if f".{_dotted(one)}".endswith(f".{name}")]
+
     def _similar(self, name: str) -> str:
         last = name.rpartition(".")[2]
         found = self.pages("symbols", limit=5, q=last, match="fuzzy")["items"]
@@ -78,6 +87,12 @@ class Target:
 
     def _path(self, path: str) -> str:
         return f"/v1/repositories/{self.repository_id}/{path}"
+
+
+def _dotted(symbol: dict[str, Any]) -> str:
+    """`graph/storage/keys.py` and `Caller` as `graph.storage.keys.Caller`."""
+    module = str(symbol["path"]).rpartition(".")[0].replace("/", ".")
+    return f"{module.removesuffix('.__init__')}.{symbol['qualified_name']}"
 
 
 @contextmanager

@@ -147,7 +147,7 @@ def delete_repository(caller: Admin, backend: Shared, repository_id: RepositoryP
     """Remove a repository with its snapshots; its jobs are cancelled."""
     may_use(caller, RepositoryId(repository_id))
     with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
-        facade.delete_repository(connection, repository_id=RepositoryId(repository_id))
+        repositories.delete(connection, repository_id=RepositoryId(repository_id))
 
 
 def _seen(caller: Caller, row: Row) -> bool:

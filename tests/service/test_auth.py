@@ -209,9 +209,7 @@ def test_what_belongs_to_another_tenant_is_as_absent_as_what_never_was(
     assert tried >= 15
 
 
-def test_filters_by_foreign_ids_find_nothing(
-    client: TestClient, shop: Shop, rival: Member
-) -> None:
+def test_filters_by_foreign_ids_find_nothing(client: TestClient, shop: Shop, rival: Member) -> None:
     foreign = client.get(
         "/v1/jobs", params={"repository_id": str(shop.repository.id)}, headers=bearer(rival.read)
     )
@@ -300,9 +298,7 @@ def test_expired_and_revoked_keys_are_as_unknown_ones(
     assert answers[0].status_code == 401
 
 
-def test_a_suspended_tenant_is_told_so(
-    client: TestClient, settings: "Settings"
-) -> None:
+def test_a_suspended_tenant_is_told_so(client: TestClient, settings: "Settings") -> None:
     member = make_tenant(settings, "late payer")
     with system_session("administration", settings=settings) as connection:
         suspend = "update tenants set state = 'suspended' where tenant_id = :tenant"

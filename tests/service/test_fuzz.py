@@ -14,7 +14,7 @@ from graph.settings import Settings
 from service.app import create_app
 from service.shapes import symbol_id
 from tests.seeding import Shop
-from tests.service.conftest import Member, bearer
+from tests.service.conftest import Member
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

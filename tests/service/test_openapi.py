@@ -59,9 +59,7 @@ def test_every_operation_says_what_it_answers_and_how_it_fails(document: dict[st
 
 
 def test_reads_of_a_snapshot_declare_their_entity_tag(document: dict[str, Any]) -> None:
-    tagged = {
-        one.path for one in operations(document) if "304" in one.description["responses"]
-    }
+    tagged = {one.path for one in operations(document) if "304" in one.description["responses"]}
     assert len(tagged) == 9
     for one in operations(document):
         if one.path in tagged:

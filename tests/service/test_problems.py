@@ -114,9 +114,7 @@ def test_a_body_is_counted_as_it_arrives_whatever_it_declares(
 def test_a_parameter_that_does_not_fit_is_422(
     query: str, client: TestClient, acme: Member, shop: Shop
 ) -> None:
-    answer = client.get(
-        f"/v1/repositories/{shop.repository.id}/{query}", headers=bearer(acme.read)
-    )
+    answer = client.get(f"/v1/repositories/{shop.repository.id}/{query}", headers=bearer(acme.read))
     body = problem(answer)
     assert answer.status_code == 422
     assert body["code"] in {"request_invalid", "snapshot_selection_ambiguous"}

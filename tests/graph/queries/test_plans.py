@@ -54,7 +54,8 @@ insert into edges
 select :tenant, :repository, 1 + s / (:nodes / :documents + 1), s,
   case when g % 20 = 0 then 1 + abs(hashint4(g) % 20) else 1 + abs(hashint4(g) % :nodes) end,
   g % 100 + 1, g % 80, (array[4, 4, 6, 7, 5, 3])[1 + g % 6], 1, 2, 1
-from generate_series(1, :edges) g, lateral (select 1 + cast(g as bigint) * (:nodes - 1) / :edges as s) x
+from generate_series(1, :edges) g,
+  lateral (select 1 + cast(g as bigint) * (:nodes - 1) / :edges as s) x
 """,
     """
 insert into snapshots

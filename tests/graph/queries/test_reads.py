@@ -100,9 +100,7 @@ def test_symbols_can_be_narrowed_to_kinds_and_paths(reading: Reading) -> None:
     assert symbols.search(reading, path="sr", limit=50).rows == []
 
 
-def test_an_external_symbol_is_told_once_and_without_a_place(
-    reading: Reading, shop: Shop
-) -> None:
+def test_an_external_symbol_is_told_once_and_without_a_place(reading: Reading, shop: Shop) -> None:
     (found,) = symbols.search(reading, query="dumps", match="exact", limit=50).rows
     assert (found.brief.id, found.brief.path, found.brief.line) == (shop.dumps, "<json.dumps>", 0)
     assert (found.brief.external, found.language, found.parent) == (True, None, None)
@@ -239,7 +237,7 @@ def test_an_outline_goes_from_top_to_bottom_without_what_is_elsewhere(reading: R
 
 def test_the_most_used_come_first(reading: Reading) -> None:
     used = stats.most_used(reading, node_kinds=[NodeKind.METHOD, NodeKind.FUNCTION], limit=2)
-    assert [(one.symbol.name, one.uses) for one in used][0] == ("add", 2)
+    assert (used[0].symbol.name, used[0].uses) == ("add", 2)
     assert len(used) == 2
 
 
@@ -249,13 +247,9 @@ def test_pages_hold_every_row_once_and_in_order(limit: int, reading: Reading, sh
         lambda **page: symbols.search(reading, **page),
         lambda **page: symbols.search(reading, query="c", match="fuzzy", **page),
         lambda **page: neighbors.callees(reading, symbol=shop.checkout, **page),
-        lambda **page: references.incoming(
-            reading, symbol=shop.add, kinds=references.USES, **page
-        ),
+        lambda **page: references.incoming(reading, symbol=shop.add, kinds=references.USES, **page),
         lambda **page: files.list_all(reading, **page),
-        lambda **page: files.outline(
-            reading, file=files.get(reading, path="src/cart.py"), **page
-        ),
+        lambda **page: files.outline(reading, file=files.get(reading, path="src/cart.py"), **page),
         lambda **page: snapshots.list_all(
             reading.connection, repository_id=shop.repository.id, **page
         ),
@@ -323,9 +317,7 @@ def test_what_was_never_published_is_not_found(
             Selection(snapshot_id=SnapshotId(uuid4())),
         ):
             with pytest.raises(SnapshotNotFound):
-                snapshots.open_reading(
-                    connection, repository_id=repository_id, selection=selection
-                )
+                snapshots.open_reading(connection, repository_id=repository_id, selection=selection)
         with pytest.raises(SnapshotNotFound):
             snapshots.open_reading(connection, repository_id=empty.id, selection=Selection())
         # A snapshot of another repository is none of this one's.
@@ -357,9 +349,7 @@ def test_what_was_never_published_is_not_found(
         ("get_", "get`"),
     ],
 )
-def test_the_end_of_a_prefix_is_the_next_text_that_does_not_begin_so(
-    prefix: str, end: str
-) -> None:
+def test_the_end_of_a_prefix_is_the_next_text_that_does_not_begin_so(prefix: str, end: str) -> None:
     assert symbols.prefix_end(prefix) == end
 
 
