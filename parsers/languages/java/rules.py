@@ -219,10 +219,13 @@ def cast(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
 
 
 def class_literal(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
-    """`T.class`."""
-    if dest >= 0:
-        walk.expression(Op.LITERAL, node, scope, dest, name="Class")
-    walk.push_all(node.named_children, scope, Role.TYPE)
+    """`T.class`: a `Class<T>`."""
+    index = walk.expression(Op.INSTANCE, node, scope, dest, count=1)
+    slot = walk.expressions[index].first
+    type_ = walk.expression(Op.SEQUENCE, node, scope, slot, name="Class", role=Role.TYPE, count=1)
+    children = node.named_children
+    walk.push_all(children[1:], scope, Role.TYPE)
+    walk.push(children[0], scope, walk.expressions[type_].first, Role.TYPE)
 
 
 def ternary(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
