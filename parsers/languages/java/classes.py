@@ -41,7 +41,7 @@ def body(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
 
 def modifiers(node: Node) -> tuple[Node | None, int]:
     """The modifiers of a declaration and the flags they stand for."""
-    found = node.named_child(0)
+    found = node.named_child(0) if node.named_child_count else None
     if found is None or found.type != "modifiers":
         return None, 0
     flags = 0
