@@ -70,6 +70,7 @@ class Flag:
     DECLARATION: Final = 8192  # declared here, defined elsewhere (ambient declarations)
     EMBEDDED: Final = 16384  # a field whose members are promoted to the enclosing type
     CONDITIONAL: Final = 32768  # bound in one branch of several: a sibling may bind it otherwise
+    RECEIVES: Final = 65536  # a function with a receiver of its own, which `this` means inside it
 
 
 class ScopeKind(IntEnum):
@@ -126,6 +127,7 @@ class Op(IntEnum):
     IMPORT = 24  # an import written as an expression; `binding` is its import
     INSTANCE = 25  # [type]: any instance of the type, e.g. what a type switch or catch clause gives
     ARGUMENT_OF = 26  # [call]: reserved for an argument's position, `name` holds it
+    TYPE_OF = 27  # [value]: in a type, whatever has the type of the value
 
 
 class Scope(msgspec.Struct, array_like=True, gc=False):

@@ -56,6 +56,8 @@ class ResolutionPolicy:
     builtin_module: str = "builtins"  # where the builtins are said to live
     # Methods, types and variables of one name are different things, told apart by their use.
     separate_names: bool = False
+    # Types and values of one name are different things, told apart by their use.
+    separate_types: bool = False
     overload_by_arity: bool = False  # several methods of one name differ by their parameters
     root_type: str = ""  # the builtin type that every value has
     # The other types that a value of a builtin final type is taken for where a parameter asks for

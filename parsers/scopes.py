@@ -19,8 +19,8 @@ from parsers.facts import (
     import_binding,
 )
 from parsers.language import ClassScope, ResolutionPolicy
+from parsers.naming import is_anonymous, name_definitions
 
-_ANONYMOUS = (DefinitionKind.LAMBDA, DefinitionKind.OBJECT)
 _CALLABLES = (DefinitionKind.FUNCTION, DefinitionKind.METHOD, DefinitionKind.CONSTRUCTOR)
 _VARIABLES = (
     DefinitionKind.VARIABLE,
@@ -28,19 +28,6 @@ _VARIABLES = (
     DefinitionKind.FIELD,
     DefinitionKind.PARAMETER,
 )
-# SCIP's descriptor suffixes; callables are written out because they carry a disambiguator.
-_SUFFIX: dict[int, str] = {
-    DefinitionKind.CLASS: "#",
-    DefinitionKind.INTERFACE: "#",
-    DefinitionKind.TRAIT: "#",
-    DefinitionKind.STRUCT: "#",
-    DefinitionKind.ENUM: "#",
-    DefinitionKind.TYPE_ALIAS: "#",
-    DefinitionKind.NAMESPACE: "/",
-    DefinitionKind.MACRO: "!",
-}
-_PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-$")
-
 # What a name can stand for by its role, in languages where names of one kind do not hide another's.
 _TYPE_ROLES = frozenset({Role.TYPE, Role.BASE, Role.INTERFACE, Role.DECORATOR, Role.CONSTRUCT})
 _TYPES = frozenset(
@@ -55,6 +42,14 @@ _TYPES = frozenset(
     }
 )
 
+# Where types and values have names of their own: what is only a type, and what is only a value.
+_USED_AS_TYPE = frozenset({Role.TYPE, Role.INTERFACE})
+_USED_AS_BOTH = frozenset({Role.EXPORT, Role.BASE})
+_ONLY_TYPES = frozenset(
+    {DefinitionKind.INTERFACE, DefinitionKind.TYPE_ALIAS, DefinitionKind.TYPE_PARAMETER}
+)
+_ONLY_VALUES = frozenset({*_VARIABLES, *_CALLABLES})
+
 Bindings = list[int]
 Table = dict[str, Bindings]
 
@@ -64,8 +59,14 @@ def is_partial(definition: Definition) -> bool:
     return definition.kind == DefinitionKind.STRUCT and bool(definition.flags & Flag.DECLARATION)
 
 
-def fits(kind: int, role: int) -> bool:
+def fits(kind: int, role: int, policy: ResolutionPolicy) -> bool:
     """Whether a definition of this kind can be what a name in this role stands for."""
+    if policy.separate_types:
+        if role in _USED_AS_BOTH:
+            return True
+        return kind not in (_ONLY_VALUES if role in _USED_AS_TYPE else _ONLY_TYPES)
+    if not policy.separate_names:
+        return True
     if role == Role.CALL:
         return kind in _CALLABLES
     if role in _TYPE_ROLES:
@@ -75,51 +76,8 @@ def fits(kind: int, role: int) -> bool:
 
 def bind(facts: FileFacts, policy: ResolutionPolicy) -> None:
     """Fill in owners, names and bindings, in place."""
-    _name_definitions(facts)
+    name_definitions(facts)
     _Binder(facts, policy).run()
-
-
-def _name_definitions(facts: FileFacts) -> None:
-    """Owners precede what they own, so one pass in order is enough."""
-    definitions = facts.definitions
-    owners = scope_owners(facts)
-    taken: dict[str, int] = {}
-    for definition in definitions:
-        owner = definition.owner = owners[definition.scope]
-        if definition.kind in _ANONYMOUS or definition.flags & Flag.LOCAL:
-            definition.qualified_name = definition.name
-            continue
-        prefix = descriptor = ""
-        if owner >= 0:
-            prefix = definitions[owner].qualified_name + "."
-            descriptor = definitions[owner].descriptor
-        definition.qualified_name = prefix + definition.name
-        definition.descriptor = _descriptor(descriptor, definition, taken)
-
-
-def scope_owners(facts: FileFacts) -> list[int]:
-    """For every scope, the nearest enclosing definition that has a name, or NONE."""
-    owners: list[int] = []
-    for scope in facts.scopes:
-        index = scope.definition
-        if index >= 0 and facts.definitions[index].kind not in _ANONYMOUS:
-            owners.append(index)
-        else:
-            owners.append(owners[scope.parent] if scope.parent >= 0 else NONE)
-    return owners
-
-
-def _descriptor(prefix: str, definition: Definition, taken: dict[str, int]) -> str:
-    name = definition.name
-    if not _PLAIN_NAME.issuperset(name) or not name:
-        name = "`" + name.replace("`", "``") + "`"
-    callable_ = definition.kind in _CALLABLES or definition.kind == DefinitionKind.PROPERTY
-    base = prefix + name + ("()" if callable_ else _SUFFIX.get(definition.kind, "."))
-    count = taken.get(base, 0)
-    taken[base] = count + 1
-    if callable_:
-        return f"{prefix}{name}(+{count})." if count else base + "."
-    return f"{prefix}{name}+{count}{base[-1]}" if count else base
 
 
 class _Binder:
@@ -130,6 +88,7 @@ class _Binder:
         self.policy = policy
         self.scopes = facts.scopes
         self.definitions = facts.definitions
+        self.separate = policy.separate_names or policy.separate_types
         self.tables = self._tables()
         # Most names that are free here are bound nowhere in the file: no need to climb the scopes.
         self.bound = {name for table in self.tables for name in table}
@@ -150,7 +109,7 @@ class _Binder:
         tables: list[Table] = [{} for _ in self.scopes]
         hidden_fields = self.policy.class_scope == ClassScope.BODY
         for index, definition in enumerate(self.definitions):
-            if definition.kind in _ANONYMOUS or is_partial(definition):
+            if is_anonymous(definition) or is_partial(definition):
                 continue
             field = definition.kind == DefinitionKind.FIELD
             if hidden_fields and field and not definition.flags & Flag.STATIC:
@@ -167,9 +126,9 @@ class _Binder:
         if name not in self.bound:
             return NONE
         role = expression.role
-        if not self.policy.separate_names or role == Role.WRITE:
+        if role == Role.WRITE or not self.separate:
             role = Role.READ
-        elif role in _TYPE_ROLES:
+        elif not self.policy.separate_types and role in _TYPE_ROLES:
             role = Role.TYPE
         key = (expression.scope, name, role)
         if key in self.found:
@@ -187,7 +146,7 @@ class _Binder:
         scope = start
         while scope >= 0:
             bindings = self.tables[scope].get(name)
-            if bindings and self.policy.separate_names:
+            if bindings and self.separate:
                 bindings = [b for b in bindings if self._fits(b, role)]
             entry = self.scopes[scope]
             if bindings:
@@ -200,7 +159,7 @@ class _Binder:
         return None
 
     def _fits(self, binding: int, role: int) -> bool:
-        return binding < 0 or fits(self.definitions[binding].kind, role)
+        return binding < 0 or fits(self.definitions[binding].kind, role, self.policy)
 
     def _class_visible(self, scope: int, start: int) -> bool:
         match self.policy.class_scope:
@@ -265,22 +224,18 @@ class _Binder:
             if entry.kind == ScopeKind.CLASS:
                 found = entry.definition
                 break
-            if self._is_plain_function(entry):
-                found = self._owner_of_function(entry)
-                break
+            if entry.kind == ScopeKind.FUNCTION and entry.definition >= 0:
+                function = self.definitions[entry.definition]
+                if function.flags & Flag.RECEIVES:
+                    found = self._received(function, entry.definition)
+                    break
             inner = entry.parent
         self.receivers[scope] = found
         return found
 
-    def _is_plain_function(self, entry: Scope) -> bool:
-        return (
-            entry.kind == ScopeKind.FUNCTION
-            and entry.definition >= 0
-            and self.definitions[entry.definition].kind == DefinitionKind.FUNCTION
-        )
-
-    def _owner_of_function(self, entry: Scope) -> int:
-        """A plain function has a receiver of its own: in Python it has none, so look further."""
-        if self.policy.class_scope == ClassScope.BODY and entry.parent >= 0:
-            return self.receiver(entry.parent)
-        return entry.definition
+    def _received(self, function: Definition, index: int) -> int:
+        """A member's receiver is what it is a member of; a function's may be made by it."""
+        home = self.scopes[function.scope]
+        if home.kind == ScopeKind.CLASS:
+            return home.definition
+        return index if function.kind == DefinitionKind.FUNCTION else NONE

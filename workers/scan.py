@@ -37,7 +37,7 @@ _KIND_NAMES: dict[int, str] = {
     DefinitionKind.TRAIT: "class",
     DefinitionKind.STRUCT: "class",
     DefinitionKind.ENUM: "class",
-    DefinitionKind.TYPE_ALIAS: "class",
+    DefinitionKind.TYPE_ALIAS: "type",
     DefinitionKind.ENUM_MEMBER: "variable",
     DefinitionKind.FUNCTION: "function",
     DefinitionKind.METHOD: "method",

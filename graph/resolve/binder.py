@@ -17,7 +17,7 @@ from parsers.facts import (
     Op,
     Role,
 )
-from parsers.scopes import scope_owners
+from parsers.naming import scope_owners
 
 # More candidates than this say nothing: the reference counts as unresolved.
 _MAX_CANDIDATES = 8

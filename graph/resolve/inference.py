@@ -75,16 +75,17 @@ class Inference:
     def found(self, file: int, facts: FileFacts, expression: Expression) -> Found:
         """The same, with the rule that found it."""
         targets, rule = self._found(file, facts, expression)
-        if len(targets) > 1 and self.context.policy_of(file).separate_names:
-            targets = self._of_role(targets, expression.role)
+        if len(targets) > 1:
+            targets = self.of_role(file, targets, expression.role)
         return targets, rule
 
-    def _of_role(self, targets: Targets, role: int) -> Targets:
-        """Of a field and methods of one name those that the use can mean."""
+    def of_role(self, file: int, targets: Targets, role: int) -> Targets:
+        """Of several definitions of one name those that the use can mean."""
+        policy = self.context.policy_of(file)
         fitting = tuple(
             target
             for target in targets
-            if not isinstance(target, int) or fits(self._kind(target), role)
+            if not isinstance(target, int) or fits(self._kind(target), role, policy)
         )
         return fitting or targets
 

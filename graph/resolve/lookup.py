@@ -125,7 +125,7 @@ class Lookup:
         kind = self.context.outline_name(key).kind
         if kind == DefinitionKind.CONSTRUCTOR:
             return False
-        return not self.context.policy_of(file).separate_names or fits(kind, expression.role)
+        return fits(kind, expression.role, self.context.policy_of(file))
 
     # --- imports ------------------------------------------------------------------------------
 

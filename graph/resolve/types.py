@@ -19,6 +19,8 @@ from parsers.facts import DefinitionKind, Expression, FileFacts, Op
 _MAX_DEPTH = 24
 
 FUNCTION_TYPE = "function"
+# Types that can stand for another, and what can be called because its type says how.
+_DEFINED = (DefinitionKind.CLASS, DefinitionKind.INTERFACE, DefinitionKind.OBJECT)
 
 
 class Types:
@@ -74,6 +76,8 @@ class Types:
                 return (Value(Tag.INSTANCE, key_of(file, expression.binding)),)
             case Op.CAST | Op.INSTANCE:
                 return self.of(file, operands[0]) if operands else NOTHING
+            case Op.TYPE_OF:
+                return self.context.inference.of_expression(file, operands[0])
             case Op.THIS | Op.CALL | Op.AWAIT | Op.NEW:
                 values = self.context.inference.evaluate(file, facts, expression)
                 return tuple(instance(value) for value in values)
@@ -91,7 +95,7 @@ class Types:
     def _underlying(self, key: DefinitionKey) -> Values:
         file = file_of(key)
         definition = self.context.body(file).definitions[definition_of(key)]
-        return self.of(file, definition.type) if definition.kind == DefinitionKind.CLASS else ()
+        return self.of(file, definition.type) if definition.kind in _DEFINED else ()
 
     def of_target(self, file: int, target: Target) -> Values:
         """The instances of what a type's name leads to."""

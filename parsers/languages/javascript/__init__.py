@@ -1,0 +1,57 @@
+"""JavaScript and TypeScript: one language in three grammars."""
+
+from parsers.language import ClassScope, Language, ModuleStyle, ResolutionPolicy
+from parsers.languages.javascript.builtins import (
+    BUILTIN_MEMBERS,
+    BUILTINS,
+    CALL_FORMS,
+    LIBRARY,
+    TYPE_FORMS,
+)
+from parsers.languages.javascript.members import settle
+from parsers.languages.javascript.rules import JAVASCRIPT, TSX, TYPESCRIPT
+
+_POLICY = ResolutionPolicy(
+    family="javascript",
+    module_style=ModuleStyle.PATH,
+    class_scope=ClassScope.HIDDEN,
+    separate_types=True,
+    constructors=("constructor",),
+    builtins=BUILTINS,
+    builtin_module=LIBRARY,
+    entry_names=("index",),
+    builtin_members=BUILTIN_MEMBERS,
+    type_forms=TYPE_FORMS,
+    call_forms=CALL_FORMS,
+)
+
+LANGUAGES = (
+    Language(
+        name="typescript",
+        title="TypeScript",
+        grammar="typescript",
+        extensions=(".ts", ".mts", ".cts"),
+        rules=TYPESCRIPT,
+        policy=_POLICY,
+        finish=settle,
+    ),
+    Language(
+        name="tsx",
+        title="TypeScript JSX",
+        grammar="tsx",
+        extensions=(".tsx",),
+        rules=TSX,
+        policy=_POLICY,
+        finish=settle,
+    ),
+    Language(
+        name="javascript",
+        title="JavaScript",
+        grammar="javascript",
+        extensions=(".js", ".mjs", ".cjs", ".jsx"),
+        interpreters=("node", "nodejs", "bun", "deno"),
+        rules=JAVASCRIPT,
+        policy=_POLICY,
+        finish=settle,
+    ),
+)

@@ -1,0 +1,144 @@
+"""Calls, constructions, templates, JSX and the operators whose value is one of their operands."""
+
+from tree_sitter import Node
+
+from parsers import rules as common
+from parsers.facts import NONE, Op, Role
+from parsers.languages.javascript import modules
+from parsers.languages.javascript.places import push_type_arguments
+from parsers.walk import Walk
+
+_EITHER = frozenset({"||", "??", "&&"})
+
+
+def call(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """A call, an import written as a call, or a tagged template."""
+    callee = node.child_by_field_name("function")
+    arguments = node.child_by_field_name("arguments")
+    if callee is None or arguments is None:
+        walk.push_all(node.named_children, scope)
+        return
+    kind = callee.type
+    if kind == "identifier":
+        source = modules.require_source(walk, node)
+        if source is not None:
+            walk.push(callee, scope, NONE, Role.CALL)
+            modules.imported(walk, source, modules.WHOLE, node, scope, dest)
+            return
+    elif kind == "import":
+        values = arguments.named_children
+        if values and values[0].type == "string":
+            walk.push_all(values[1:], scope)
+            modules.imported(walk, values[0], "", node, scope, dest)
+            return
+        callee = None
+    elif kind == "super":
+        callee = None
+    if node.named_child_count > 2:  # noqa: PLR2004 - more than callee and arguments
+        push_type_arguments(walk, node, scope)
+    index = common.record_call(walk, node, callee, arguments, scope, dest)
+    if kind == "super":
+        _base_constructor(walk, node, scope, walk.expressions[index].first)
+
+
+def _base_constructor(walk: Walk, at: Node, scope: int, dest: int) -> None:
+    """`super(...)` runs the constructor of the base."""
+    index = walk.expression(Op.MEMBER, at, scope, dest, name="constructor", role=Role.CALL, count=1)
+    walk.expression(Op.SUPER, at, scope, walk.expressions[index].first)
+
+
+def new(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`new Type(...)`, also without arguments."""
+    if node.named_child_count > 2:  # noqa: PLR2004 - more than type and arguments
+        push_type_arguments(walk, node, scope)
+    callee = node.child_by_field_name("constructor")
+    arguments = node.child_by_field_name("arguments")
+    common.record_call(walk, node, callee, arguments, scope, dest, op=Op.NEW, role=Role.CONSTRUCT)
+
+
+def binary(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`a || b` is one of both; of other operators only the operands matter."""
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    operator = node.child_by_field_name("operator")
+    if dest >= 0 and operator is not None and operator.type in _EITHER:
+        index = walk.expression(Op.UNION, node, scope, dest, count=2)
+        first = walk.expressions[index].first
+        walk.push(right, scope, first + 1)
+        walk.push(left, scope, first)
+    else:
+        walk.push(right, scope)
+        walk.push(left, scope)
+
+
+def conditional(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """`condition ? a : b` is one of a and b."""
+    index = walk.expression(Op.UNION, node, scope, dest, count=2)
+    first = walk.expressions[index].first
+    walk.push(node.child_by_field_name("alternative"), scope, first + 1)
+    walk.push(node.child_by_field_name("consequence"), scope, first)
+    walk.push(node.child_by_field_name("condition"), scope)
+
+
+def sequence(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
+    """`a, b` is b."""
+    children = node.named_children
+    if children:
+        walk.push(children[-1], scope, dest, role)
+        walk.push_all(children[:-1], scope)
+
+
+def update(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`x++`."""
+    walk.push(node.child_by_field_name("argument"), scope, NONE, Role.WRITE)
+
+
+def template(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """A string with expressions in it."""
+    if dest >= 0:
+        walk.expression(Op.LITERAL, node, scope, dest, name="String")
+    walk.push_all(node.named_children, scope)
+
+
+def this(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """The receiver; where nothing is done with it, nothing is said."""
+    if dest >= 0:
+        walk.expression(Op.THIS, node, scope, dest)
+
+
+def super_(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
+    """The receiver seen as its base."""
+    if dest >= 0:
+        walk.expression(Op.SUPER, node, scope, dest)
+
+
+def element(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """The tags of JSX: components are used, what the browser knows is not ours."""
+    name = node.child_by_field_name("name")
+    rest = [child for child in node.named_children if child != name]
+    walk.push_all(rest, scope)
+    if name is None:
+        return
+    if name.type == "member_expression" or (
+        name.type == "identifier" and not 97 <= walk.data[name.start_byte] <= 122  # noqa: PLR2004 - a to z
+    ):
+        walk.push(name, scope)
+
+
+def attribute(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
+    """`name={value}`: the name belongs to the component."""
+    walk.push_all(node.named_children[1:], scope)
+
+
+__all__ = [
+    "attribute",
+    "binary",
+    "call",
+    "conditional",
+    "element",
+    "new",
+    "sequence",
+    "super_",
+    "template",
+    "this",
+    "update",
+]
