@@ -1,5 +1,6 @@
 """Real source code for the benchmarks, fetched once and kept in the user's cache."""
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -74,6 +75,27 @@ def files(corpus: Corpus) -> list[bytes]:
             if len(data) <= MAX_FILE_BYTES and inspect(data, language) is None:
                 found.append(data)
     return found
+
+
+def repository(corpus: Corpus, folder: Path) -> Path:
+    """A git repository in `folder` with one commit that holds the corpus.
+
+    Raises:
+        CorpusUnavailable: as `files`.
+    """
+    shutil.copytree(
+        _folder(corpus), folder, symlinks=True, ignore=shutil.ignore_patterns(".complete")
+    )
+    _run(["git", "init", "--quiet"], folder)
+    commit(folder, "The corpus")
+    return folder
+
+
+def commit(folder: Path, message: str) -> None:
+    """Commit everything in the work tree."""
+    who = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost"]
+    _run(["git", "add", "--all", "--force"], folder)
+    _run(["git", *who, "commit", "--quiet", "--message", message], folder)
 
 
 def _claims(path: Path, language: Language) -> bool:
