@@ -104,7 +104,8 @@ def constant_spec(walk: Walk, node: Node, _dest: int, scope: int, _role: int) ->
         memory["constants", "first"] = slots[0] if slots else NONE
         memory["constants", "count"] = len(values)
         memory["constants", "type"] = _type_slot(walk, declared, scope)
-    first, type_slot = memory["constants", "first"], memory["constants", "type"]
+    first = memory.get(("constants", "first"), NONE)
+    type_slot = memory.get(("constants", "type"), NONE)
     count = memory["constants", "count"] if first >= 0 else 0
     for position, at in enumerate(names):
         slot = first + position if position < count else NONE
