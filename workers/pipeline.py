@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import structlog
 
+from graph.errors import ArtifactDamaged, ArtifactNotFound
 from graph.resolve.incremental import ResolutionRecord
 from graph.settings import Settings
 from graph.storage.artifacts import open_store
@@ -29,10 +30,9 @@ from workers.git.blobs import BlobReader
 from workers.git.command import GitLimits, Network
 from workers.git.tree import TreeLimits
 from workers.lease import Lease
-from workers.report import Report
 from workers.stages import checkout, publish
 from workers.stages.checkout import Access, Located, Opened
-from workers.stages.history import History, open_history
+from workers.stages.history import History, no_history, open_history
 from workers.stages.inventory import Inventory, InventoryLimits, inventory
 from workers.stages.load import load
 from workers.stages.parse import ParsedFiles, parse_files
@@ -52,20 +52,17 @@ def ingest(held: Lease, settings: Settings) -> None:
         if ingestion.answer_unchanged(located):
             return
         opened = ingestion.checkout(located, access)
-        history = ingestion.look_back(located)
-        with BlobReader(opened.checkout, max_bytes=settings.max_file_bytes) as blobs:
-            found = ingestion.inventory(opened, blobs)
-            parsed = ingestion.parse(found, blobs, history)
-        made = ingestion.resolve_and_load(parsed, history)
-        said = report.report(located.target, parsed, made.record, opened.notes)
-        ingestion.publish(located, opened, history, made, said)
+        made = ingestion.make(located, opened)
+        ingestion.publish(located, opened, made)
 
 
 class Made(NamedTuple):
-    """What resolution and load have made."""
+    """What an ingestion has made of a commit, stored and not yet visible."""
 
+    parsed: ParsedFiles
     loaded: Loaded
     record: ResolutionRecord
+    history: History
 
 
 class Ingestion:
@@ -142,12 +139,28 @@ class Ingestion:
         with self.watch.stage("checkout"):
             return checkout.checkout(located, access)
 
-    def look_back(self, located: Located) -> History:
-        """What earlier ingestions left."""
-        with self.watch.stage("inventory"):
-            store = open_store(self.settings.artifacts)
-            names = publish.heads(self.job, located.target)
-            return open_history(self.job, names, store, self.settings)
+    def make(self, located: Located, opened: Opened) -> Made:
+        """The graph of the commit, with what earlier ingestions left or, if need be, without.
+
+        Unless the job is forced: then it is asked for by whoever doubts what is there.
+        """
+        store = open_store(self.settings.artifacts)
+        if not self.job.force:
+            try:
+                names = publish.heads(self.job, located.target)
+                with self.watch.stage("inventory"):
+                    history = open_history(self.job, names, store, self.settings)
+                return self._make(opened, history)
+            except (ArtifactDamaged, ArtifactNotFound) as error:
+                _log.warning("ingest.history_unusable", error=error.code)
+        return self._make(opened, no_history(self.job, store))
+
+    def _make(self, opened: Opened, history: History) -> Made:
+        with BlobReader(opened.checkout, max_bytes=self.settings.max_file_bytes) as blobs:
+            found = self.inventory(opened, blobs)
+            parsed = self.parse(found, blobs, history)
+        loaded, record = self.resolve_and_load(parsed, history)
+        return Made(parsed, loaded, record, history)
 
     def inventory(self, opened: Opened, blobs: BlobReader) -> Inventory:
         """Every path of it, to be parsed or skipped."""
@@ -194,7 +207,9 @@ class Ingestion:
             blobs.close()
             return parsed
 
-    def resolve_and_load(self, parsed: ParsedFiles, history: History) -> Made:
+    def resolve_and_load(
+        self, parsed: ParsedFiles, history: History
+    ) -> tuple[Loaded, ResolutionRecord]:
         """Its documents: one is loaded as soon as it is resolved, and none twice."""
         progress = self.held.progress
         with self.stage("resolve"):
@@ -221,15 +236,14 @@ class Ingestion:
                 settings=self.settings,
                 on_progress=on_progress,
             )
-        return Made(loaded, resolution.record)
+        return loaded, resolution.record
 
-    def publish(
-        self, located: Located, opened: Opened, history: History, made: Made, said: Report
-    ) -> None:
+    def publish(self, located: Located, opened: Opened, made: Made) -> None:
         """All of it visible at once, under the refs that the job is about."""
         with self.stage("publish"):
-            said["resolution"] = history.keep_record(made.record).hex()
-            history.enter(self.job, self.settings)
+            said = report.report(located.target, made.parsed, made.record, opened.notes)
+            said["resolution"] = made.history.keep_record(made.record).hex()
+            made.history.enter(self.job, self.settings)
             snapshot = NewSnapshot(
                 repository=self.job.repository.number,
                 commit=opened.checkout.commit,
@@ -238,7 +252,7 @@ class Ingestion:
                 loaded=made.loaded,
                 ref=located.target.branch_or_tag,
                 heads=publish.heads(self.job, located.target),
-                facts_packs=tuple(history.packs),
+                facts_packs=tuple(made.history.packs),
             )
         published = publish.publish(
             self.job, snapshot, report.timed(said, self.watch.times()), settings=self.settings

@@ -58,7 +58,8 @@ class History:
         """Store how names were resolved; returns the sha256 by which it is found."""
         data = incremental.encode(record)
         sha256 = hashlib.sha256(data).digest()
-        self.store.put_if_absent(artifact_key(self.tenant_id, incremental.KIND, sha256), [data])
+        # Replaces what is there: these are its bytes, unless it is damaged.
+        self.store.put_stream(artifact_key(self.tenant_id, incremental.KIND, sha256), [data])
         self.made.append(Artifact(incremental.KIND, sha256, len(data)))
         return sha256
 
@@ -72,18 +73,18 @@ class History:
 def open_history(
     job: ClaimedJob, names: tuple[str, ...], store: ArtifactStore, settings: Settings
 ) -> History:
-    """The history of the refs that the job is about, else of the repository.
-
-    A forced job has none: it is asked for by whoever doubts what is there.
-    """
-    history = History(store, job.tenant_id, FactsLibrary(store), [], None, [])
-    if job.force:
-        return history
+    """The history of the refs that the job is about, else of the repository."""
+    history = no_history(job, store)
     snapshot = _latest(job, names, settings)
     if snapshot is not None:
         _add_packs(history, snapshot)
         history.previous = _previous(history, job, snapshot, settings)
     return history
+
+
+def no_history(job: ClaimedJob, store: ArtifactStore) -> History:
+    """Nothing to reuse, for a job that is to begin from nothing."""
+    return History(store, job.tenant_id, FactsLibrary(store), [], None, [])
 
 
 def _latest(job: ClaimedJob, names: tuple[str, ...], settings: Settings) -> Snapshot | None:
