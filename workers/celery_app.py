@@ -34,6 +34,18 @@ _VISIBILITY_SECONDS = 2 * 60 * 60
 # A worker whose memory grew beyond this after a task is replaced by a fresh one.
 _MAX_WORKER_KIB = 1_000_000
 
+_NAMES = [queue.name for queue in QUEUES]
+_TRANSPORT = {
+    "visibility_timeout": _VISIBILITY_SECONDS,
+    # A killed worker's message is back seconds after the timeout, not minutes.
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+
 _log = structlog.get_logger(__name__)
 
 app = Celery("workers", include=["workers.tasks"])
@@ -46,16 +58,7 @@ def configuration() -> dict[str, Any]:
         "broker_url": broker_url(settings.redis_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": {
-            "visibility_timeout": _VISIBILITY_SECONDS,
-            # A killed worker's message is back after seconds of the timeout, not after minutes.
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,
-            "socket_timeout": 30,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 25,
-        },
+        "broker_transport_options": _TRANSPORT,
         "result_backend": None,
         "task_ignore_result": True,
         "task_serializer": "json",
@@ -74,8 +77,7 @@ def configuration() -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
         "task_queues": [
-            KombuQueue(queue.name, Exchange(queue.name, type="direct"), routing_key=queue.name)
-            for queue in QUEUES
+            KombuQueue(name, Exchange(name, type="direct"), routing_key=name) for name in _NAMES
         ],
         "task_default_queue": MAINTENANCE.name,
         # A misspelt queue is an error, not a new queue that nobody works on.
