@@ -22,7 +22,7 @@ from parsers.naming import scope_owners
 # More candidates than this say nothing: the reference counts as unresolved.
 _MAX_CANDIDATES = 8
 
-_BY_ROLE = {
+_BY_ROLE: dict[int, int] = {
     Role.TYPE: EdgeKind.TYPE_OF,
     Role.BASE: EdgeKind.EXTENDS,
     Role.INTERFACE: EdgeKind.IMPLEMENTS,
@@ -65,17 +65,18 @@ class Binder:
         self.facts: FileFacts = context.body(file)
         self.owners = scope_owners(self.facts)
         self.tally = Tally()
+        self._links: list[Link] = []
         self.with_locals = with_locals
         self._anonymous: set[int] = set()
         self._sources = self._heads()
         self._call_of: dict[int, Expression] | None = None
         self._overloads = context.policy_of(file).overload_by_arity
 
-    def links(self) -> Iterator[Link]:
+    def links(self) -> list[Link]:
         """All links of the file: imports, then uses in order, then overrides."""
         self.context.inference.enter_file(self.file)
         for record in self.facts.imports:
-            yield from self._import(record)
+            self._import(record)
         name, member = Op.NAME, Op.MEMBER
         for index, expression in enumerate(self.facts.expressions):
             if expression.op == name:
@@ -83,10 +84,11 @@ class Binder:
                     local = self.facts.definitions[expression.binding]
                     if local.flags & Flag.LOCAL and expression.role != Role.CALL:
                         continue
-                yield from self._use(index, expression)
+                self._use(index, expression)
             elif expression.op == member:
-                yield from self._use(index, expression)
-        yield from structure(self.context, self.file, self.facts)
+                self._use(index, expression)
+        self._links.extend(structure(self.context, self.file, self.facts))
+        return self._links
 
     def _heads(self) -> dict[int, int]:
         """Bases and decorators stand outside the definition they belong to; it is their source."""
@@ -108,7 +110,7 @@ class Binder:
 
     # --- imports ------------------------------------------------------------------------------
 
-    def _import(self, record: Import) -> Iterator[Link]:
+    def _import(self, record: Import) -> None:
         context = self.context
         if record.name == "*":
             entry = context.index.files[self.file]
@@ -121,13 +123,13 @@ class Binder:
         self.tally.count(targets)
         source = self.owners[record.scope]
         written = record.name if record.name not in ("", "*") else record.module
-        yield from self._linked(
+        self._linked(
             source, targets, EdgeKind.IMPORTS, Rule.IMPORT, record.line, record.column, written
         )
 
     # --- uses ---------------------------------------------------------------------------------
 
-    def _use(self, index: int, expression: Expression) -> Iterator[Link]:
+    def _use(self, index: int, expression: Expression) -> None:
         targets, rule = self.context.inference.found(self.file, self.facts, expression)
         own = self._is_own_name(expression, targets)
         if own:
@@ -142,17 +144,17 @@ class Binder:
             source = self._sources.get(index, around)
         at = (expression.line, expression.column, expression.name)
         if expression.role in (Role.CALL, Role.CONSTRUCT):
-            yield from self._call(source, targets, rule, expression)
+            self._call(source, targets, rule, expression)
             if self._overloads and expression.role == Role.CONSTRUCT:
                 constructors, rule = self._constructors(index, targets, rule)
-                yield from self._called(source, constructors, rule, at)
+                self._called(source, constructors, rule, at)
             return
-        kind = _BY_ROLE.get(Role(expression.role), NONE)
+        kind = _BY_ROLE.get(expression.role, NONE)
         if kind == NONE:
             kind = self._read_kind(targets[0])
-        yield from self._linked(source, targets, kind, rule, *at)
+        self._linked(source, targets, kind, rule, *at)
         if kind == EdgeKind.DECORATES and self.context.policy_of(self.file).decorators_run:
-            yield from self._call(around, targets, rule, expression)
+            self._call(around, targets, rule, expression)
 
     def _is_own_name(self, expression: Expression, targets: Targets) -> bool:
         """A field's first assignment is its definition, not a use of it."""
@@ -175,16 +177,14 @@ class Binder:
             return name.kind
         return self.context.body(file.number).definitions[definition_of(target)].kind
 
-    def _call(
-        self, source: int, targets: Targets, rule: Rule, expression: Expression
-    ) -> Iterator[Link]:
+    def _call(self, source: int, targets: Targets, rule: Rule, expression: Expression) -> None:
         at = (expression.line, expression.column, expression.name)
         variables = [target for target in targets if self._kind(target) in VARIABLES]
-        direct = tuple(target for target in targets if target not in variables)
-        yield from self._called(source, direct, rule, at)
+        direct = tuple([t for t in targets if t not in variables]) if variables else targets
+        self._called(source, direct, rule, at)
         if not variables:
             return
-        yield from self._linked(source, tuple(variables), EdgeKind.READS, rule, *at)
+        self._linked(source, tuple(variables), EdgeKind.READS, rule, *at)
         reached: dict[Target, None] = {}
         for variable in variables:
             for value in self.context.inference.of_target(variable):
@@ -197,14 +197,12 @@ class Binder:
                     ):
                         reached[target] = None
         if len(reached) <= _MAX_CANDIDATES:
-            yield from self._called(source, tuple(reached), Rule.FLOW, at)
+            self._called(source, tuple(reached), Rule.FLOW, at)
 
-    def _called(
-        self, source: int, targets: Targets, rule: Rule, at: tuple[int, int, str]
-    ) -> Iterator[Link]:
+    def _called(self, source: int, targets: Targets, rule: Rule, at: tuple[int, int, str]) -> None:
         for target in targets:
             kind = EdgeKind.INSTANTIATES if self._kind(target) in TYPES else EdgeKind.CALLS
-            yield from self._linked(source, (target,), kind, rule, *at, candidates=len(targets))
+            self._linked(source, (target,), kind, rule, *at, candidates=len(targets))
 
     def _overloaded(self, index: int, targets: Targets, rule: Rule) -> tuple[Targets, Rule]:
         """Of several methods of one name those that take the arguments of the call."""
@@ -247,7 +245,7 @@ class Binder:
         name: str,
         *,
         candidates: int = 0,
-    ) -> Iterator[Link]:
+    ) -> None:
         count = candidates or len(targets)
         if count > 1:
             certainty = Certainty.AMBIGUOUS
@@ -256,4 +254,6 @@ class Binder:
         else:
             certainty = Certainty.EXACT
         for target in targets:
-            yield Link(source, target, kind, certainty, rule, count, line, column, name)
+            self._links.append(
+                Link(source, target, kind, certainty, rule, count, line, column, name)
+            )

@@ -25,11 +25,14 @@ from graph.resolve.values import (
     key_of,
 )
 from graph.resolve.variables import Variables
-from parsers.facts import Expression, FileFacts, Flag, Op, Role, ScopeKind
+from parsers.facts import NONE, Expression, FileFacts, Flag, Op, Role, ScopeKind
 from parsers.scopes import fits
 
 # Evaluates one operation: the file, its facts, the expression and its operands.
 Evaluator = Callable[[int, FileFacts, Expression, list[int]], Values]
+
+# Roles fit into so many bits of a key.
+_ROLE_BITS = 4
 
 
 class Inference:
@@ -40,7 +43,10 @@ class Inference:
         self.calls = Calls(context, self)
         self.containers = Containers(context, self)
         self.variables = Variables(context, self)
+        # What was found in the file at hand: values by expression and by binding, names by binding.
         self._local: dict[int, Values] = {}
+        self._bound: dict[int, Values] = {}
+        self._names: dict[int, Found] = {}
         self._local_file = -1
         self._evaluators: dict[int, Evaluator] = {
             Op.NAME: self._named,
@@ -63,7 +69,7 @@ class Inference:
 
     def enter_file(self, file: int) -> None:
         """Expressions of `file` are about to be asked for: remember their values until the next."""
-        self._local = {}
+        self._local, self._bound, self._names = {}, {}, {}
         self._local_file = file
 
     # --- targets: what a name or member refers to ----------------------------------------------
@@ -74,10 +80,27 @@ class Inference:
 
     def found(self, file: int, facts: FileFacts, expression: Expression) -> Found:
         """The same, with the rule that found it."""
+        # A name of the file at hand means the same wherever the same binding is used alike.
+        key = NONE
+        if expression.op == Op.NAME and expression.binding != NONE and self._is_local(file):
+            key = expression.binding << _ROLE_BITS | expression.role
+            known = self._names.get(key)
+            if known is not None:
+                return known
         targets, rule = self._found(file, facts, expression)
         if len(targets) > 1:
             targets = self.of_role(file, targets, expression.role)
+        if key != NONE:
+            self._names[key] = targets, rule
         return targets, rule
+
+    def _is_local(self, file: int) -> bool:
+        """Whether the question is about the file at hand, and not part of another question.
+
+        Only then may an answer be kept here: parts of other questions must leave their traces in
+        the dependencies of those.
+        """
+        return file == self._local_file and self.context.memo.outermost
 
     def of_role(self, file: int, targets: Targets, role: int) -> Targets:
         """Of several definitions of one name those that the use can mean."""
@@ -160,15 +183,26 @@ class Inference:
         """What an expression of a file stands for."""
         if index < 0:
             return NOTHING
-        local = file == self._local_file and self.context.memo.outermost
-        if local:
-            known = self._local.get(index)
-            if known is not None:
-                return known
+        if not self._is_local(file):
+            facts = self.context.body(file)
+            return self.evaluate(file, facts, facts.expressions[index])
+        known = self._local.get(index)
+        if known is not None:
+            return known
         facts = self.context.body(file)
-        values = self.evaluate(file, facts, facts.expressions[index])
-        if local:
-            self._local[index] = values
+        expression = facts.expressions[index]
+        if expression.op == Op.NAME and expression.binding != NONE:
+            values = self._of_name(file, facts, expression)
+        else:
+            values = self.evaluate(file, facts, expression)
+        self._local[index] = values
+        return values
+
+    def _of_name(self, file: int, facts: FileFacts, expression: Expression) -> Values:
+        key = expression.binding << _ROLE_BITS | expression.role
+        values = self._bound.get(key)
+        if values is None:
+            values = self._bound[key] = self.evaluate(file, facts, expression)
         return values
 
     def evaluate(self, file: int, facts: FileFacts, expression: Expression) -> Values:
