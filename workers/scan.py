@@ -201,16 +201,24 @@ def _records(context: Context, binder: Binder, link: Link) -> Iterator[Record]:
     if kind == EdgeKind.CALLS or (kind == EdgeKind.INSTANTIATES and not _is_struct(context, link)):
         yield {"kind": "call", **record}
     # Through a variable a call reaches a function that the name at its place does not refer to.
-    if not (kind in _CALLS and rule == Rule.FLOW):
+    if not (kind in _CALLS and rule == Rule.FLOW) and not _is_constructor(context, binder, link):
         yield {"kind": "ref", **record, "edge": kind.label}
 
 
 def _is_struct(context: Context, link: Link) -> bool:
-    """A literal of a struct runs no code, so it is no call."""
+    """A literal of a struct, or of a type defined as another, runs no code, so it is no call."""
     if not isinstance(link.target, int):
         return False
-    body = context.body(file_of(link.target))
-    return body.definitions[definition_of(link.target)].kind == DefinitionKind.STRUCT
+    definition = context.body(file_of(link.target)).definitions[definition_of(link.target)]
+    return definition.kind == DefinitionKind.STRUCT or definition.type >= 0
+
+
+def _is_constructor(context: Context, binder: Binder, link: Link) -> bool:
+    """`new Part()` names the class; the constructor it runs comes as a second link."""
+    if not isinstance(link.target, int) or not context.policy_of(binder.file).overload_by_arity:
+        return False
+    definition = context.body(file_of(link.target)).definitions[definition_of(link.target)]
+    return definition.kind == DefinitionKind.CONSTRUCTOR
 
 
 def _target(context: Context, link: Link) -> Record:
