@@ -17,12 +17,14 @@ from parsers.facts import (
     Definition,
     DefinitionKind,
     Export,
+    Expression,
     FileFacts,
     Flag,
     Import,
     Op,
     ScopeKind,
     bound_import,
+    import_binding,
 )
 
 # Raised whenever the structs of `parsers.facts`, the outline or the meaning of a field change.
@@ -223,13 +225,18 @@ class _Reach:
                 self.out.append("-")
                 continue
             entry = expressions[index]
-            self.out.append(
-                f"({entry.op}\0{entry.name}\0{entry.count}{self._binding(entry.binding)}"
-            )
+            bound = self._bound(entry)
+            self.out.append(f"({entry.op}\0{entry.name}\0{entry.count}{bound}")
             if entry.op != Op.ASSIGN:
                 stack.extend(operands[entry.first : entry.first + entry.count])
 
-    def _binding(self, binding: int) -> str:
+    def _bound(self, entry: Expression) -> str:
+        """What the expression's name or value is bound to, which its op gives a meaning."""
+        binding = entry.binding
+        if entry.op == Op.ASSIGN:
+            return ""
+        if entry.op == Op.IMPORT:
+            binding = import_binding(binding)
         if binding >= 0:
             self._later(binding)
             definition = self.facts.definitions[binding]

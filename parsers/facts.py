@@ -70,6 +70,7 @@ class Flag:
     DECLARATION: Final = 8192  # declared here, defined elsewhere (ambient declarations)
     EMBEDDED: Final = 16384  # a field whose members are promoted to the enclosing type
     CONDITIONAL: Final = 32768  # bound in one branch of several: a sibling may bind it otherwise
+    ALIAS: Final = 131072  # a variable that stands for the import it is given, if that is known
     RECEIVES: Final = 65536  # a function with a receiver of its own, which `this` means inside it
 
 

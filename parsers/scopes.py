@@ -45,7 +45,7 @@ _TYPES = frozenset(
 # Where types and values have names of their own: what is only a type, and what is only a value.
 _USED_AS_TYPE = frozenset({Role.TYPE, Role.INTERFACE})
 _USED_AS_BOTH = frozenset({Role.EXPORT, Role.BASE})
-_ONLY_TYPES = frozenset(
+ONLY_TYPES = frozenset(
     {DefinitionKind.INTERFACE, DefinitionKind.TYPE_ALIAS, DefinitionKind.TYPE_PARAMETER}
 )
 _ONLY_VALUES = frozenset({*_VARIABLES, *_CALLABLES})
@@ -64,7 +64,7 @@ def fits(kind: int, role: int, policy: ResolutionPolicy) -> bool:
     if policy.separate_types:
         if role in _USED_AS_BOTH:
             return True
-        return kind not in (_ONLY_VALUES if role in _USED_AS_TYPE else _ONLY_TYPES)
+        return kind not in (_ONLY_VALUES if role in _USED_AS_TYPE else ONLY_TYPES)
     if not policy.separate_names:
         return True
     if role == Role.CALL:

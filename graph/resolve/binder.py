@@ -1,9 +1,8 @@
 """Every use in one file, bound to what it refers to: links, the edges before they have ids."""
 
-from collections.abc import Iterator
-
 from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.resolve.context import Context
+from graph.resolve.exports import WHOLE
 from graph.resolve.links import TYPES, VARIABLES, Link
 from graph.resolve.structure import structure
 from graph.resolve.values import Tag, Target, Targets, definition_of, file_of
@@ -21,6 +20,11 @@ from parsers.naming import scope_owners
 
 # More candidates than this say nothing: the reference counts as unresolved.
 _MAX_CANDIDATES = 8
+
+# What is called by no name, unlike names and members, which are uses of their own.
+_CALLS = (Op.CALL, Op.NEW)
+_UNNAMED = frozenset({Op.INDEX, Op.CALL, Op.UNION, Op.AWAIT, Op.CAST, Op.ELEMENT})
+_LOCALS = Flag.LOCAL | Flag.ALIAS
 
 _BY_ROLE: dict[int, int] = {
     Role.TYPE: EdgeKind.TYPE_OF,
@@ -79,14 +83,17 @@ class Binder:
             self._import(record)
         name, member = Op.NAME, Op.MEMBER
         for index, expression in enumerate(self.facts.expressions):
-            if expression.op == name:
+            op = expression.op
+            if op == name:
                 if expression.binding >= 0 and not self.with_locals:
                     local = self.facts.definitions[expression.binding]
-                    if local.flags & Flag.LOCAL and expression.role != Role.CALL:
+                    if local.flags & _LOCALS == Flag.LOCAL and expression.role != Role.CALL:
                         continue
                 self._use(index, expression)
-            elif expression.op == member:
+            elif op == member:
                 self._use(index, expression)
+            elif op in _CALLS:
+                self._unnamed(expression)
         self._links.extend(structure(self.context, self.file, self.facts))
         return self._links
 
@@ -115,17 +122,34 @@ class Binder:
         if record.name == "*":
             entry = context.index.files[self.file]
             targets: Targets = (context.lookup.module(entry, record.module, record.level),)
-        elif record.name or record.default:
+        elif record.name not in ("", WHOLE) or record.default:
             targets = context.lookup.imported(self.file, record)
         else:
             entry = context.index.files[self.file]
             targets = (context.lookup.module(entry, record.module, record.level),)
         self.tally.count(targets)
         source = self.owners[record.scope]
-        written = record.name if record.name not in ("", "*") else record.module
+        if len(targets) > 1:
+            role = Role.TYPE if record.type_only else Role.READ
+            targets = context.inference.of_role(self.file, targets, role)
+        written = record.name if record.name not in ("", "*", WHOLE) else record.module
         self._linked(
             source, targets, EdgeKind.IMPORTS, Rule.IMPORT, record.line, record.column, written
         )
+
+    def _unnamed(self, call: Expression) -> None:
+        """A call of what no name stands for: `make()()`, `table[key]()`."""
+        index = self.facts.operands[call.first]
+        callee = self.facts.expressions[index]
+        if index < 0 or callee.op not in _UNNAMED:
+            return
+        reached: dict[Target, None] = {}
+        for value in self.context.inference.of_expression(self.file, index):
+            if value.tag in (Tag.FUNCTION, Tag.CLASS):
+                reached[value.key] = None
+        if len(reached) <= _MAX_CANDIDATES:
+            at = (call.line, call.column, "")
+            self._called(self.owners[call.scope], tuple(reached), Rule.FLOW, at)
 
     # --- uses ---------------------------------------------------------------------------------
 

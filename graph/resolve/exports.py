@@ -4,12 +4,16 @@ from typing import TYPE_CHECKING
 
 from graph.resolve.context import Context
 from graph.resolve.index import IndexedFile
-from graph.resolve.values import DefinitionKey, Tag, Target, Targets, Value, key_of
+from graph.resolve.values import DefinitionKey, Tag, Target, Targets, Value, file_of, key_of
 from parsers.facts import NONE, DefinitionKind, Flag
 from parsers.language import ModuleStyle
+from parsers.scopes import ONLY_TYPES
 
 if TYPE_CHECKING:
     from graph.resolve.lookup import Lookup
+
+# The name of what a module exports in place of itself: `module.exports = value`.
+WHOLE = "="
 
 
 class Exports:
@@ -62,12 +66,33 @@ class Exports:
             for index in file.top.get(name, ())
             if file.names[index].flags & flag
         ]
-        return self._merged(keys)
+        return self.merged(keys)
 
-    def _merged(self, keys: list[DefinitionKey]) -> Targets:
-        """Overload signatures stand aside for the implementation; a merged name is its first."""
-        solid = [k for k in keys if not self.context.outline_name(k).flags & Flag.OVERLOAD]
-        return tuple((solid or keys)[:1]) if len(keys) > 1 else tuple(keys)
+    def merged(self, keys: list[DefinitionKey]) -> Targets:
+        """Overload signatures stand aside for the implementation; a merged name is its first.
+
+        Where types and values are different things it is the first of each.
+        """
+        if len(keys) < 2:  # noqa: PLR2004 - nothing to merge
+            return tuple(keys)
+        outline = self.context.outline_name
+        solid = [k for k in keys if not outline(k).flags & Flag.OVERLOAD] or keys
+        if not self.context.policy_of(file_of(keys[0])).separate_types:
+            return tuple(solid[:1])
+        values = [k for k in solid if outline(k).kind not in ONLY_TYPES]
+        types = [k for k in solid if outline(k).kind in ONLY_TYPES]
+        return (*values[:1], *types[:1])
+
+    def whole(self, module: Value) -> Targets:
+        """What the module exports in place of itself."""
+        file = self.context.index.files[module.key]
+        self.context.touch(file.number)
+        for export in file.outline.exports:
+            if export.name == WHOLE and export.value >= 0:
+                facts = self.context.body(file.number)
+                expression = facts.expressions[export.value]
+                return self.context.inference.targets(file.number, facts, expression)
+        return ()
 
     def _exported(self, file: IndexedFile, name: str) -> Targets:
         """By an export clause or a re-export of the file."""
@@ -103,11 +128,9 @@ class Exports:
     def _assigned_module(self, file: IndexedFile, name: str) -> Targets:
         """`module.exports = value`: the module is the value, and its members are the value's."""
         for export in file.outline.exports:
-            if export.name == "=" and export.value >= 0:
-                facts = self.context.body(file.number)
+            if export.name == WHOLE and export.value >= 0:
                 if name == "default":
-                    expression = facts.expressions[export.value]
-                    return self.context.inference.targets(file.number, facts, expression)
+                    return self.whole(Value(Tag.MODULE, file.number))
                 values = self.context.inference.of_expression(file.number, export.value)
                 return tuple(
                     dict.fromkeys(

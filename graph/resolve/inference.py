@@ -105,6 +105,8 @@ class Inference:
     def of_role(self, file: int, targets: Targets, role: int) -> Targets:
         """Of several definitions of one name those that the use can mean."""
         policy = self.context.policy_of(file)
+        if role == Role.BASE:
+            role = Role.TYPE  # what is extended may be a value, but rather a type of the same name
         fitting = tuple(
             target
             for target in targets

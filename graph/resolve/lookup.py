@@ -2,7 +2,7 @@
 
 from graph.model.edges import Rule
 from graph.resolve.context import Context
-from graph.resolve.exports import Exports
+from graph.resolve.exports import WHOLE, Exports
 from graph.resolve.index import IndexedFile
 from graph.resolve.values import (
     DefinitionKey,
@@ -14,10 +14,14 @@ from graph.resolve.values import (
 )
 from parsers.facts import (
     NONE,
+    Definition,
     DefinitionKind,
     Expression,
     FileFacts,
+    Flag,
     Import,
+    Op,
+    Role,
     ScopeKind,
     bound_import,
 )
@@ -45,6 +49,12 @@ class Lookup:
             hidden = self._hidden(file, facts, expression)
             if hidden:
                 return hidden, Rule.INHERITED
+            if facts.definitions[binding].flags & Flag.ALIAS:
+                held = self._held(file, facts, facts.definitions[binding])
+                if held:
+                    return held, Rule.IMPORT
+            if expression.role == Role.EXPORT:
+                return self._offered(file, facts, binding), Rule.LEXICAL
             return self._siblings(file, facts, binding), Rule.LEXICAL
         if binding < NONE:
             return self.imported(file, facts.imports[bound_import(binding)]), Rule.IMPORT
@@ -68,6 +78,23 @@ class Lookup:
         table = self.context.index.files[file].members.get(owner, {})
         keys = tuple(key_of(file, index) for index in table.get(definition.name, ()))
         return keys or (key_of(file, binding),)
+
+    def _held(self, file: int, facts: FileFacts, variable: Definition) -> Targets:
+        """What a variable stands for that is given an import: if that is of this repository."""
+        found: list[Target] = []
+        for index in variable.values:
+            expression = facts.expressions[index]
+            if expression.op == Op.IMPORT:
+                targets = self.imported(file, facts.imports[expression.binding])
+                found += [target for target in targets if not _is_external(target)]
+        return tuple(dict.fromkeys(found))
+
+    def _offered(self, file: int, facts: FileFacts, binding: int) -> Targets:
+        """The bound definition; with it, where types and values share names, the other one."""
+        if not self.context.policy_of(file).separate_types or facts.definitions[binding].scope:
+            return (key_of(file, binding),)
+        keys = self.context.index.files[file].top.get(facts.definitions[binding].name, ())
+        return self._exports.merged([key_of(file, key) for key in keys]) or (key_of(file, binding),)
 
     def free(self, file: int, facts: FileFacts, expression: Expression) -> Found:
         """A name that its own file does not bind."""
@@ -145,12 +172,15 @@ class Lookup:
 
     def _imported(self, entry: IndexedFile, record: Import) -> Targets:
         module = record.module
+        if record.name == WHOLE:
+            value = self.module(entry, module, record.level)
+            return (value,) if value.tag != Tag.MODULE else self._exports.whole(value) or (value,)
         if not record.name:
             if entry.language.policy.module_style == ModuleStyle.DOTTED and not record.alias_line:
                 module = module.split(".", 1)[0]
             found = self.module(entry, module, record.level)
             if record.default and found.tag == Tag.MODULE:
-                return self.member(found, "default", strict=True) or (found,)
+                return self.member(found, "default") or (found,)
             return (found,)
         return self.from_module(entry, record, record.name)
 

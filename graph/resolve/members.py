@@ -13,6 +13,7 @@ from graph.resolve.values import (
     file_of,
 )
 from parsers.facts import DefinitionKind, Flag
+from parsers.scopes import ONLY_TYPES
 
 # The class itself first, then its bases in the order in which members are looked up.
 Linearization = tuple[Value, ...]
@@ -84,8 +85,16 @@ class Members:
             functions = [
                 key for key in chosen if self.context.outline_name(key).kind != DefinitionKind.FIELD
             ]
+            if self.context.policy_of(file_of(keys[0])).separate_types:
+                return self._by_space(functions or chosen)
             return tuple((functions or chosen)[-1:])
         return tuple(solid or keys)
+
+    def _by_space(self, keys: list[DefinitionKey]) -> Targets:
+        """The last type and the last value of several members of a namespace."""
+        types = [key for key in keys if self.context.outline_name(key).kind in ONLY_TYPES]
+        values = [key for key in keys if key not in types]
+        return (*values[-1:], *types[-1:])
 
     def linearization(self, key: DefinitionKey) -> Linearization:
         """The class and its bases in lookup order: C3 as Python defines it, else depth first."""

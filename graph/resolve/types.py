@@ -76,7 +76,7 @@ class Types:
                 return (Value(Tag.INSTANCE, key_of(file, expression.binding)),)
             case Op.CAST | Op.INSTANCE:
                 return self.of(file, operands[0]) if operands else NOTHING
-            case Op.TYPE_OF:
+            case Op.TYPE_OF | Op.SPREAD:
                 return self.context.inference.of_expression(file, operands[0])
             case Op.THIS | Op.CALL | Op.AWAIT | Op.NEW:
                 values = self.context.inference.evaluate(file, facts, expression)

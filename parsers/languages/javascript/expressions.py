@@ -23,13 +23,13 @@ def call(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
         source = modules.require_source(walk, node)
         if source is not None:
             walk.push(callee, scope, NONE, Role.CALL)
-            modules.imported(walk, source, modules.WHOLE, node, scope, dest)
+            modules.imported(walk, source, modules.WHOLE, source, node, scope, dest)
             return
     elif kind == "import":
         values = arguments.named_children
         if values and values[0].type == "string":
             walk.push_all(values[1:], scope)
-            modules.imported(walk, values[0], "", node, scope, dest)
+            modules.imported(walk, values[0], "", values[0], node, scope, dest)
             return
         callee = None
     elif kind == "super":

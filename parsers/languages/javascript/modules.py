@@ -2,14 +2,14 @@
 
 from tree_sitter import Node
 
-from parsers.facts import NONE, Export, Import, Op, Role
+from parsers.facts import NONE, Export, Flag, Import, Op, Role
+from parsers.languages.javascript import patterns
 from parsers.languages.javascript.patterns import Target
 from parsers.languages.javascript.places import (
     AMBIENT,
     DEFAULT,
     EXPORTED,
     EXPORTED_AMBIENT,
-    plain_key,
 )
 from parsers.walk import Walk
 
@@ -87,30 +87,31 @@ def _specifier(walk: Walk, node: Node, module: str, scope: int, type_only: bool)
 
 
 def required(walk: Walk, target: Node, value: Node, place: Target) -> bool:
-    """Whether a declaration is `const x = require('y')` or `const { a, b: c } = require('y')`."""
+    """Whether a declaration is `const x = require('y')` or `const { a, b: c } = require('y')`.
+
+    Then its variables stand for what is imported.
+    """
     source = require_source(walk, value)
     if source is None:
         return False
-    module, home = _literal(walk, source), place.home if place.home >= 0 else place.scope
+    place = place._replace(flags=place.flags | Flag.ALIAS)
     if target.type == "identifier":
-        _record(walk, module, WHOLE, source, home, target)
-        _callee(walk, value, place.scope)
-        return True
-    if target.type != "object_pattern":
+        slot = walk.slot()
+        patterns.bind_name(walk, target, slot, place)
+        imported(walk, source, WHOLE, source, source, place.scope, slot)
+    elif target.type == "object_pattern":
+        parts = [child for child in target.named_children if not child.is_extra]
+        if not all(_is_plain(part) for part in parts):
+            return False
+        _record(walk, _literal(walk, source), "", source, place.scope)
+        for part in parts:
+            slot = walk.slot()
+            key = part.child_by_field_name("key") or part
+            patterns.bind_name(walk, part.child_by_field_name("value") or part, slot, place)
+            imported(walk, source, walk.text(key), key, key, place.scope, slot)
+    else:
         return False
-    parts = [child for child in target.named_children if not child.is_extra]
-    if not all(_is_plain(part) for part in parts):
-        return False
-    for part in parts:
-        if part.type == "pair_pattern":
-            key, alias = part.child_by_field_name("key"), part.child_by_field_name("value")
-            if key is not None and alias is not None:
-                _record(walk, module, plain_key(walk, key), key, home, alias)
-        else:
-            record = _record(walk, module, walk.text(part), part, home, part)
-            record.alias_line = record.alias_column = 0
-    _record(walk, module, "", source, home)
-    _callee(walk, value, place.scope)
+    walk.push(value.child_by_field_name("function"), place.scope, NONE, Role.CALL)
     return True
 
 
@@ -128,11 +129,6 @@ def _is_plain(part: Node) -> bool:
     )
 
 
-def _callee(walk: Walk, call: Node, scope: int) -> None:
-    """The name `require` is a use too."""
-    walk.push(call.child_by_field_name("function"), scope, NONE, Role.CALL)
-
-
 def require_source(walk: Walk, call: Node) -> Node | None:
     """The string of `require('module')`, if `call` is that."""
     start = call.start_byte
@@ -147,9 +143,11 @@ def require_source(walk: Walk, call: Node) -> Node | None:
     return values[0]
 
 
-def imported(walk: Walk, source: Node, name: str, at: Node, scope: int, dest: int) -> None:
-    """An import written as an expression: `import('module')`, `require('module').name`."""
-    _record(walk, _literal(walk, source), name, source, scope)
+def imported(
+    walk: Walk, source: Node, name: str, taken: Node, at: Node, scope: int, dest: int
+) -> None:
+    """An import written as an expression; `taken` is the name that is taken from the module."""
+    _record(walk, _literal(walk, source), name, taken, scope)
     walk.expression(Op.IMPORT, at, scope, dest, binding=len(walk.imports) - 1)
 
 
