@@ -55,6 +55,7 @@ class Job(Shape):
         description="Counts, times by stage and notes; null before the job has succeeded.",
     )
     created_at: datetime
+    run_at: datetime = Field(description="Not before this; later than now between two tries.")
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -101,6 +102,7 @@ def job(row: Row) -> Job:
         superseded_by=row.superseded_by,
         report=row.report,
         created_at=row.created_at,
+        run_at=row.run_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
     )

@@ -14,6 +14,8 @@ from service.cli.screen import CommandFailed, as_json, remarks
 from service.cli.summary import show
 
 _POLL_SECONDS = 0.2
+# What further tries may heal, minutes later. Whoever waits at a terminal wants to know at once.
+_HOST_ERRORS = {"host_unreachable", "host_refused", "checkout_timed_out"}
 Stopped = Callable[[], bool]
 
 
@@ -28,13 +30,16 @@ def ingest(
     force: Annotated[
         bool, typer.Option("--force", help="Build anew, even if nothing changed.")
     ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Wait for further tries if the host does not answer.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Bring a repository into the graph and say what is in it."""
     from graph.settings import get_settings
 
     with connected(get_settings(), start=True) as client:
-        job = run(client, repository, ref=ref, force=force)
+        job = run(client, repository, ref=ref, force=force, retry=retry)
     if json:
         as_json(job)
     else:
@@ -47,11 +52,13 @@ def run(
     *,
     ref: str | None = None,
     force: bool = False,
+    retry: bool = False,
     stopped: Stopped = lambda: False,
 ) -> dict[str, Any]:
     """The job that ingested the repository, with its report.
 
-    Raises CommandFailed when it did not succeed; a job that was not waited for is cancelled.
+    Raises CommandFailed when it did not succeed; a job that is no longer waited for is cancelled.
+    Without `retry` that is so when its first try failed, though others would follow by themselves.
     """
     known = register(client, repository)
     job = client.post(
@@ -59,7 +66,7 @@ def run(
         {"ref": ref, "force": force},
     )
     try:
-        done = _watch(client, job, known["name"], stopped)
+        done = _watch(client, job, known["name"], retry=retry, stopped=stopped)
     except BaseException:
         # Ctrl-C, or an API that went away: nobody is waiting for this job any more.
         _cancel(client, job)
@@ -100,7 +107,9 @@ def address_of(repository: str) -> str:
     return str(path if is_bare else next(roots, path))
 
 
-def _watch(client: Client, job: dict[str, Any], name: str, stopped: Stopped) -> dict[str, Any]:
+def _watch(
+    client: Client, job: dict[str, Any], name: str, *, retry: bool, stopped: Stopped
+) -> dict[str, Any]:
     told = ""
     console = remarks()
     columns = (
@@ -123,10 +132,16 @@ def _watch(client: Client, job: dict[str, Any], name: str, stopped: Stopped) -> 
                 told = stage
             if job["finished_at"] is not None:
                 return job
+            if not retry and job["state"] == "queued" and _of_the_host(job["error"]):
+                raise _failure(job)
             if stopped():
                 raise CommandFailed("The ingestion was interrupted.")
             time.sleep(_POLL_SECONDS)
             job = client.get(f"/v1/jobs/{job['id']}")
+
+
+def _of_the_host(error: dict[str, Any] | None) -> bool:
+    return error is not None and error["code"] in _HOST_ERRORS
 
 
 def _cancel(client: Client, job: dict[str, Any]) -> None:

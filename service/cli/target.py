@@ -119,7 +119,10 @@ def _repository_id(client: Client, named: str | None) -> str:
     known = client.pages("/v1/repositories", limit=10_000)["items"]
     if not known:
         raise CommandFailed("There is no repository yet.", "Ingest one: `codeloom ingest PATH`.")
-    fitting = _named(known, named) if named is not None else _of_this_folder(known)
+    if named is None:
+        fitting = _at(client, str(Path.cwd())) or known
+    else:
+        fitting = _named(known, named) or _at(client, named)
     if len(fitting) == 1:
         return str(fitting[0]["id"])
     rows = [(one["name"], one["url"], one["id"]) for one in (fitting or known)[:_CANDIDATES]]
@@ -131,15 +134,13 @@ def _repository_id(client: Client, named: str | None) -> str:
 
 
 def _named(known: list[dict[str, Any]], named: str) -> list[dict[str, Any]]:
-    exact = [one for one in known if named in {one["name"], one["url"]}]
-    if exact:
-        return exact
-    if Path(named).exists():
-        address = address_of(named)
-        return [one for one in known if one["url"] == address]
-    return [one for one in known if one["name"].rpartition("/")[2] == named]
+    whole = [one for one in known if one["name"] == named]
+    return whole or [one for one in known if one["name"].rpartition("/")[2] == named]
 
 
-def _of_this_folder(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    address = address_of(str(Path.cwd()))
-    return [one for one in known if one["url"] == address] or known
+def _at(client: Client, place: str) -> list[dict[str, Any]]:
+    """The repository of a folder or an address, in whichever way it is written."""
+    if "://" not in place and not Path(place).exists():
+        return []
+    found: list[dict[str, Any]] = client.get("/v1/repositories", url=address_of(place))["items"]
+    return found

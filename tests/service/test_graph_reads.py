@@ -214,9 +214,7 @@ def test_a_place_is_answered_with_what_is_known(reader: Reader) -> None:
     assert (skipped["outcome"], skipped["items"]) == ("not_indexed", [])
 
 
-def test_paths_with_slashes_and_odd_bytes_have_outlines(
-    client: TestClient, reader: Reader
-) -> None:
+def test_paths_with_slashes_and_odd_bytes_have_outlines(client: TestClient, reader: Reader) -> None:
     assert [one["name"] for one in reader.get("files/src/cart.py/outline")["items"]] == [
         "Cart",
         "add",
