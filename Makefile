@@ -47,6 +47,9 @@ format: venv ## Rewrite the source in the style of the house
 test: lint ## Lint, then the whole suite on a real PostgreSQL and a real Valkey (TESTS= chooses)
 	@$(BIN)/pytest -n auto --dist worksteal -m "not chaos and not fuzz" $(TESTS)
 
+bench: venv ## Measure on published packages, as ratios in one run (BENCH= names one)
+	@$(BIN)/python -m benchmarks $(BENCH)
+
 fuzz: venv ## Hostile and random input, for longer than a test run has time
 	@$(BIN)/pytest -n auto --dist worksteal -m fuzz --timeout 1800
 
@@ -54,4 +57,4 @@ clean: ## Remove the environment and every cache (never the data under CODELOOM_
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find service workers graph parsers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv run lint format test fuzz clean
+.PHONY: help venv run lint format test bench fuzz clean
