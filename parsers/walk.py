@@ -21,9 +21,7 @@ from parsers.facts import (
     Export,
     Expression,
     FileFacts,
-    Flag,
     Import,
-    Op,
     Role,
     Scope,
     ScopeKind,
@@ -33,6 +31,8 @@ from parsers.language import Language, Rule
 # How often the deadline is looked at: a node takes about a microsecond.
 _CHECK_EVERY = 4096
 _SIGNATURE_LENGTH = 240
+# Names come again and again, and one string for all of them is smaller and faster to encode.
+_REMEMBERED_LENGTH = 64
 _DOC_LENGTH = 200
 
 Entry = tuple[Node, int, int, int]
@@ -47,7 +47,7 @@ class Walk:
 
     __slots__ = (
         "_ascii",
-        "_line_starts",
+        "_texts",
         "data",
         "definitions",
         "exports",
@@ -75,7 +75,7 @@ class Walk:
         # What rules remember between nodes, e.g. (scope, name) of a variable already defined.
         self.memory: dict[object, int] = {}
         self._ascii = data.isascii()
-        self._line_starts: list[int] = []
+        self._texts: dict[bytes, str] = {}
 
     def run(
         self,
@@ -114,8 +114,13 @@ class Walk:
 
     def text(self, node: Node) -> str:
         """The node's source text; undecodable bytes become U+FFFD, NUL becomes a space."""
-        text = self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-        return text.replace("\0", " ") if "\0" in text else text
+        data = self.data[node.start_byte : node.end_byte]
+        known = self._texts.get(data)
+        if known is None:
+            known = data.decode("utf-8", "replace").replace("\0", " ")
+            if len(data) <= _REMEMBERED_LENGTH:
+                self._texts[data] = known
+        return known
 
     def position(self, node: Node) -> tuple[int, int]:
         """1-based line and 0-based column, in UTF-16 code units, of the node's first character."""
@@ -184,9 +189,11 @@ class Walk:
         """
         expressions, operands = self.expressions, self.operands
         index = len(expressions)
-        line, column = self.position(at)
+        row, column = at.start_point
+        if not self._ascii:
+            _, column = self.position(at)
         expressions.append(
-            Expression(op, name, line, column, scope, role, binding, len(operands), count)
+            Expression(op, name, row + 1, column, scope, role, binding, len(operands), count)
         )
         if count:
             operands.extend([NONE] * count)
@@ -294,6 +301,3 @@ class Walk:
 
 def _filled(slots: Iterable[int], operands: list[int]) -> list[int]:
     return [operands[slot] for slot in slots if operands[slot] >= 0]
-
-
-__all__ = ["Flag", "NodeLimitReached", "Op", "Walk"]

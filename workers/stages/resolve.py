@@ -4,9 +4,11 @@ Bodies are decoded when they are needed and forgotten when memory asks for it; w
 outlines and the answers.
 """
 
+import gc
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +18,7 @@ from graph.model.ids import DocumentId, RepositoryNumber
 from graph.model.rows import DocumentRows
 from graph.resolve import open_context
 from graph.resolve.documents import Documents, SourceDocument, display
-from graph.resolve.incremental import ResolutionRecord, Resolved, plan
+from graph.resolve.incremental import Plan, ResolutionRecord, Resolved, plan
 from graph.resolve.index import IndexedFile
 from graph.storage.facts import FactsLibrary
 from parsers import registry
@@ -101,6 +103,12 @@ class Resolution:
             version=version(),
             manifests=self._parsed.manifests_digest,
         )
+        with _uncollected():
+            yield from self._each(todo, on_progress, should_stop)
+
+    def _each(
+        self, todo: Plan, on_progress: Callable[[int], None], should_stop: Callable[[], bool]
+    ) -> Iterator[DocumentRows | Kept]:
         for number, file in enumerate(self._parsed.files):
             if not number % _REPORT_EVERY:
                 on_progress(number)
@@ -190,6 +198,22 @@ class _Bodies:
             _, oldest = self._kept.popitem(last=False)
             self._expressions -= len(oldest.expressions)
         return facts
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cycle collector, which would walk a million remembered tuples for nothing.
+
+    Everything that resolution makes dies by its reference count. A fifth of the time, measured.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 @cache
