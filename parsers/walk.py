@@ -161,9 +161,8 @@ class Walk:
 
     def push_all(self, nodes: Sequence[Node], scope: int, role: int = Role.READ) -> None:
         """Visit `nodes` next, in their order."""
-        stack = self.stack
         for node in reversed(nodes):
-            stack.append((node, NONE, scope, role))
+            self.stack.append((node, NONE, scope, role))
 
     def slot(self) -> int:
         """A free operand for a value that is visited later; `Definition.values` takes slots."""
@@ -257,16 +256,14 @@ class Walk:
 
     def function_scope(self, scope: int) -> int:
         """The nearest scope, from `scope` outwards, that is no block or comprehension."""
-        scopes = self.scopes
-        while scopes[scope].kind in (ScopeKind.BLOCK, ScopeKind.COMPREHENSION):
-            scope = scopes[scope].parent
+        while self.scopes[scope].kind in (ScopeKind.BLOCK, ScopeKind.COMPREHENSION):
+            scope = self.scopes[scope].parent
         return scope
 
     def enclosing_class(self, scope: int) -> int:
         """The class scope whose method directly holds `scope`, or NONE."""
-        scopes = self.scopes
         while scope >= 0:
-            entry = scopes[scope]
+            entry = self.scopes[scope]
             if entry.kind == ScopeKind.CLASS:
                 return scope
             scope = entry.parent
