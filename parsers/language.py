@@ -53,6 +53,8 @@ class ResolutionPolicy:
     protocols: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     decorators_run: bool = True  # a decorator is called where it stands; an annotation is not
     builtins: frozenset[str] = frozenset()
+    # Whether brackets behind a function or type of its own are type arguments: `first[int](x)`.
+    types_in_brackets: bool = True
     builtin_module: str = "builtins"  # where the builtins are said to live
     # Methods, types and variables of one name are different things, told apart by their use.
     separate_names: bool = False

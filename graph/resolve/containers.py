@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from graph.resolve.context import Context
 from graph.resolve.values import NOTHING, Tag, Value, Values, file_of, join
-from parsers.facts import Expression, FileFacts, Op
+from parsers.facts import Expression, FileFacts, Op, Role
 
 if TYPE_CHECKING:
     from graph.resolve.inference import Evaluator, Inference
 
+_NAMED = (Tag.CLASS, Tag.FUNCTION, Tag.MODULE, Tag.EXTERNAL)
 _BY_KEY = ("dict", "Map", "Record", "map", "WeakMap", "HashMap")
 
 
@@ -83,8 +84,12 @@ class Containers:
         self, file: int, _facts: FileFacts, expression: Expression, operands: list[int]
     ) -> Values:
         groups: list[Values] = []
+        types = expression.role != Role.READ or self.context.policy_of(file).types_in_brackets
         for value in self.inference.of_expression(file, operands[0]) if operands else ():
-            if value.tag == Tag.CLASS:
+            if not types and value.tag in _NAMED:
+                targets = self.inference.member_targets(value, expression.name)
+                groups += [self.inference.of_target(target) for target in targets]
+            elif value.tag == Tag.CLASS:
                 arguments = tuple(self.context.types.of(file, o) for o in operands[1:])
                 groups.append((value._replace(arguments=arguments),))
             elif value.tag == Tag.INSTANCE:

@@ -104,10 +104,13 @@ class RowMaker:
                     node = self._node_of.get(definition_of(target))
                     if node is None:
                         continue
-                elif not documents.has_node(target):
-                    continue
-                else:
+                elif documents.has_node(target):
                     node = documents.id_of(target)
+                elif documents.is_literal(target):
+                    # What another file exports without a name is, to others, that file.
+                    node = documents.id_of(Value(Tag.MODULE, file_of(target)))
+                else:
+                    continue
             else:
                 node = documents.id_of(target)
                 if target.tag != Tag.MODULE and node not in self._external:

@@ -12,7 +12,7 @@ from graph.resolve.context import Context
 from graph.resolve.contribution import RowMaker
 from graph.resolve.nodes import external_name, is_node, makes_node
 from graph.resolve.values import Tag, Target, definition_of, file_of
-from parsers.facts import NONE
+from parsers.facts import NONE, DefinitionKind
 from parsers.skips import SkipReason
 
 _DIGEST_BYTES = 16
@@ -130,6 +130,13 @@ class Documents:
         if target.tag == Tag.MODULE:
             return file_symbol(self.context.index.files[target.key].path)
         return external_symbol(external_name(target))
+
+    def is_literal(self, target: Target) -> bool:
+        """Whether the target is a function or object without a name."""
+        if not isinstance(target, int):
+            return False
+        definition = self.context.body(file_of(target)).definitions[definition_of(target)]
+        return definition.kind in (DefinitionKind.LAMBDA, DefinitionKind.OBJECT)
 
     def has_node(self, target: Target) -> bool:
         """Whether a link to the target is an edge."""

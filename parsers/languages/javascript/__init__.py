@@ -17,6 +17,7 @@ _POLICY = ResolutionPolicy(
     class_scope=ClassScope.HIDDEN,
     separate_types=True,
     constructors=("constructor",),
+    types_in_brackets=False,
     builtins=BUILTINS,
     builtin_module=LIBRARY,
     entry_names=("index",),

@@ -38,6 +38,14 @@ _TEST = (
 
 BUILTINS = frozenset(f"{_ECMASCRIPT} {_TYPES} {_PLATFORM} {_NODE} {_TEST}".split())
 
+# Modules that come with Node.js.
+PLATFORM_MODULES = frozenset(
+    """assert async_hooks buffer child_process cluster console constants crypto dgram
+    diagnostics_channel dns domain events fs http http2 https inspector module net os path
+    perf_hooks process punycode querystring readline repl sea sqlite stream string_decoder sys test
+    timers tls trace_events tty url util v8 vm wasi worker_threads zlib""".split()
+)
+
 BUILTIN_MEMBERS = {
     "Array.pop": "element",
     "Array.shift": "element",

@@ -4,6 +4,7 @@ from tree_sitter import Node
 
 from parsers.facts import NONE, Export, Flag, Import, Op, Role
 from parsers.languages.javascript import patterns
+from parsers.languages.javascript.builtins import PLATFORM_MODULES
 from parsers.languages.javascript.patterns import Target
 from parsers.languages.javascript.places import (
     AMBIENT,
@@ -91,28 +92,47 @@ def required(walk: Walk, target: Node, value: Node, place: Target) -> bool:
 
     Then its variables stand for what is imported.
     """
-    source = require_source(walk, value)
+    call, taken = value, None
+    if value.type == "member_expression":
+        inner = value.child_by_field_name("object")
+        taken = value.child_by_field_name("property")
+        if inner is None or taken is None or target.type != "identifier":
+            return False
+        call = inner
+    source = require_source(walk, call)
     if source is None:
         return False
-    place = place._replace(flags=place.flags | Flag.ALIAS)
     if target.type == "identifier":
-        slot = walk.slot()
-        patterns.bind_name(walk, target, slot, place)
-        imported(walk, source, WHOLE, source, source, place.scope, slot)
+        _stand_for(walk, target, source, taken, place)
     elif target.type == "object_pattern":
         parts = [child for child in target.named_children if not child.is_extra]
         if not all(_is_plain(part) for part in parts):
             return False
-        _record(walk, _literal(walk, source), "", source, place.scope)
         for part in parts:
-            slot = walk.slot()
-            key = part.child_by_field_name("key") or part
-            patterns.bind_name(walk, part.child_by_field_name("value") or part, slot, place)
-            imported(walk, source, walk.text(key), key, key, place.scope, slot)
+            alias = part.child_by_field_name("value") or part
+            _stand_for(walk, alias, source, part.child_by_field_name("key") or part, place)
     else:
         return False
-    walk.push(value.child_by_field_name("function"), place.scope, NONE, Role.CALL)
+    if target.type != "identifier" or taken is not None:
+        _record(walk, _literal(walk, source), "", source, place.scope)
+    walk.push(call.child_by_field_name("function"), place.scope, NONE, Role.CALL)
     return True
+
+
+def _stand_for(walk: Walk, name: Node, source: Node, taken: Node | None, place: Target) -> None:
+    """Let a name stand for a module, or for what is taken from it.
+
+    Of a package that this repository does not have, the variable is all that can be seen.
+    """
+    module, scope = _literal(walk, source), place.scope
+    at = taken if taken is not None else source
+    part = walk.text(taken) if taken is not None else WHOLE
+    if module.removeprefix("node:").split("/", 1)[0] in PLATFORM_MODULES:
+        _record(walk, module, part, at, place.home if place.home >= 0 else scope, name)
+        return
+    slot = walk.slot()
+    patterns.bind_name(walk, name, slot, place._replace(flags=place.flags | Flag.ALIAS))
+    imported(walk, source, part, at, at, scope, slot)
 
 
 def _is_plain(part: Node) -> bool:
