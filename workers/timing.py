@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 _T = TypeVar("_T")
 
@@ -23,22 +23,37 @@ class StageTime:
     cpu_seconds: float
 
 
+class _Clocks(NamedTuple):
+    wall: float
+    # Of this thread and of children that have ended.
+    own: float
+    # Of the other threads: what a stage has others do for it.
+    others: float
+
+
 class Stopwatch:
-    """Books the time that passes to one stage at a time."""
+    """Books the time that passes to one stage at a time. For use by one thread."""
 
     def __init__(self) -> None:
         self._spent: dict[str, list[float]] = {}
-        self._current: str | None = None
-        self._since = (0.0, 0.0)
+        # The stages that are open, the inmost last.
+        self._open: list[str] = []
+        self._since = _now()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """The block is this stage's; an enclosing stage pauses for it."""
-        enclosing = self._switch(name)
+        """The block is this stage's; an enclosing stage pauses for it.
+
+        What other threads do meanwhile is the enclosing stage's: it set them to work.
+        """
+        self._book()
+        self._spent.setdefault(name, [0.0, 0.0])
+        self._open.append(name)
         try:
             yield
         finally:
-            self._switch(enclosing)
+            self._book()
+            self._open.pop()
 
     def through(self, name: str, items: Iterable[_T]) -> Iterator[_T]:
         """The same items; making each is this stage's time, using it is its user's."""
@@ -58,22 +73,20 @@ class Stopwatch:
             for name, (wall, cpu) in self._spent.items()
         ]
 
-    def _switch(self, name: str | None) -> str | None:
-        now = time.monotonic(), _cpu_seconds()
-        before = self._current
-        if before is not None:
-            spent = self._spent[before]
-            spent[0] += now[0] - self._since[0]
-            spent[1] += now[1] - self._since[1]
-        if name is not None:
-            self._spent.setdefault(name, [0.0, 0.0])
-        self._current, self._since = name, now
-        return before
+    def _book(self) -> None:
+        before, self._since = self._since, _now()
+        if self._open:
+            inmost = self._spent[self._open[-1]]
+            inmost[0] += self._since.wall - before.wall
+            inmost[1] += self._since.own - before.own
+            self._spent[self._open[0]][1] += self._since.others - before.others
 
 
-def _cpu_seconds() -> float:
-    total = 0.0
-    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-        usage = resource.getrusage(who)
-        total += usage.ru_utime + usage.ru_stime
-    return total
+def _now() -> _Clocks:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    thread = time.thread_time()
+    return _Clocks(
+        wall=time.monotonic(),
+        own=thread + children.ru_utime + children.ru_stime,
+        others=time.process_time() - thread,
+    )

@@ -3,6 +3,8 @@
 import os
 import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -268,7 +270,7 @@ class TestFailing:
         with pytest.raises(CheckoutTimedOut):
             client.resolve(path="/slow/a.git", limits=GitLimits(1.0, 1 << 20))
         assert time.monotonic() - started < 3
-        assert _children_named("git") == []
+        assert _children_of(os.getpid(), "git") == {}
 
     def test_a_cancelled_job_leaves_the_host_at_once(self, client: Client) -> None:
         cancelled = threading.Event()
@@ -277,7 +279,7 @@ class TestFailing:
         with pytest.raises(JobCancelled):
             client.resolve(path="/slow/a.git", should_stop=cancelled.is_set)
         assert time.monotonic() - started < 3
-        assert _children_named("git") == []
+        assert _children_of(os.getpid(), "git") == {}
 
     def test_a_pack_above_the_cap_is_not_kept(self, repo: Repo, client: Client) -> None:
         noise = random.Random(1)
@@ -288,9 +290,45 @@ class TestFailing:
         assert on_disk < 1_010_000
 
 
-def _children_named(name: str) -> list[str]:
-    """Command lines of processes below this one that run `name`."""
-    found = []
+def test_git_dies_with_its_worker_and_knows_nothing_of_it(client: Client, tmp_path: Path) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-c", _ASKS_A_SLOW_HOST, client.host.url, str(client.network.ca_file)],
+        cwd=Path(__file__).parent.parent.parent,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DATABASE_URL": "a secret"},
+    )
+    deadline = time.monotonic() + 20
+    while not (gits := _children_of(worker.pid, "git")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ((git, command),) = gits.items()
+    assert "ls-remote" in command
+    environment = Path(f"/proc/{git}/environ").read_bytes()
+    assert b"secret" not in environment
+    assert f"HOME={tmp_path}/h".encode() in environment
+    worker.kill()
+    worker.wait()
+    while Path(f"/proc/{git}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+_ASKS_A_SLOW_HOST = """
+import sys
+from pathlib import Path
+from workers.git import remotes, targets
+from workers.git.command import GitLimits, Network
+home = Path.home() / "h"
+home.mkdir()
+targets.resolve_remote(
+    remotes.parse(sys.argv[1] + "/slow/a.git", allow_local=False), None,
+    network=Network(ca_file=Path(sys.argv[2])), limits=GitLimits(60, 1 << 20), home=home,
+)
+"""
+
+
+def _children_of(pid: int, name: str) -> dict[int, str]:
+    """Processes below another that run `name`, with their command lines."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -299,6 +337,6 @@ def _children_named(name: str) -> list[str]:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if parent == os.getpid() and os.path.basename(command[0]).decode() == name:  # noqa: PTH119
-            found.append(b" ".join(command).decode())
+        if parent == pid and Path(os.fsdecode(command[0])).name == name:
+            found[int(entry.name)] = b" ".join(command).decode()
     return found

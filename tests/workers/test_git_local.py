@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.workers.gitrepo import Repo
 from workers.git import fetch, local, targets
 from workers.git.blobs import BlobReader
 from workers.git.command import GitLimits
+from workers.git.errors import GitDied
 from workers.git.remotes import LocalRemote
 from workers.git.tree import TreeLimits, list_entries
 
@@ -416,3 +418,14 @@ class TestStopping:
         pid = blobs._process._process.pid
         with pytest.raises(ProcessLookupError):
             os.killpg(pid, 0)
+
+    def test_a_git_that_is_killed_from_outside_may_be_tried_again(
+        self, repo: Repo, tmp_path: Path
+    ) -> None:
+        repo.commit({"a": "1"})
+        opened = checkout(repo.path, tmp_path)
+        with BlobReader(opened, max_bytes=100) as blobs:
+            os.kill(blobs._process._process.pid, signal.SIGKILL)
+            with pytest.raises(GitDied) as died:
+                list(blobs.sizes(["1" * 40]))
+        assert died.value.transient

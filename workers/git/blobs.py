@@ -104,5 +104,5 @@ class BlobReader:
 
     def _failure(self) -> CodeloomError:
         """Why git ended while there was something left to read."""
-        self._process.finish()  # raises if we stopped it ourselves
-        return failures.from_complaint(self._process.complaint(), what="the commit")
+        code = self._process.finish()  # raises if we stopped it ourselves
+        return failures.from_complaint(code, self._process.complaint(), what="the commit")

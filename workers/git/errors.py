@@ -9,6 +9,14 @@ class GitMissing(GitFailed):
     code = "git_missing"
 
 
+class GitDied(CodeloomError):
+    """Git was ended from outside, as when a machine runs out of memory."""
+
+    code = "git_died"
+    kind = "unavailable"
+    transient = True
+
+
 class HostNotTrusted(CodeloomError):
     """The certificate of the repository's host is not valid."""
 

@@ -4,6 +4,7 @@ They are an oracle: they hold paths of ours, and what a host answered to us but 
 """
 
 import re
+import signal
 from collections.abc import Callable
 
 from graph.errors import (
@@ -18,7 +19,13 @@ from graph.errors import (
     RefNotFound,
     RepositoryNotFound,
 )
-from workers.git.errors import HostNotTrusted, RepositoryDamaged, RepositoryMoved, ScratchFull
+from workers.git.errors import (
+    GitDied,
+    HostNotTrusted,
+    RepositoryDamaged,
+    RepositoryMoved,
+    ScratchFull,
+)
 
 _Make = Callable[[str], CodeloomError]
 
@@ -30,6 +37,10 @@ _TABLE: tuple[tuple[tuple[str, ...], _Make], ...] = (
             "Out of memory|memory exhausted|mmap failed",
         ),
         lambda _: CheckoutTooLarge("The commit is larger than a job may fetch."),
+    ),
+    (
+        ("died of signal 9",),
+        lambda _: GitDied(),
     ),
     (
         ("No space left on device|Disk quota exceeded",),
@@ -101,8 +112,13 @@ _TABLE: tuple[tuple[tuple[str, ...], _Make], ...] = (
 _PATTERNS = tuple((re.compile("|".join(patterns)), make) for patterns, make in _TABLE)
 
 
-def from_complaint(complaint: str, *, what: str) -> CodeloomError:
-    """The typed error of a failed command; `what` names the remote as it may be shown."""
+def from_complaint(code: int, complaint: str, *, what: str) -> CodeloomError:
+    """The typed error of a command that ended with this code.
+
+    `what` names the remote as it may be shown.
+    """
+    if code == -signal.SIGKILL:
+        return GitDied()
     for pattern, make in _PATTERNS:
         if pattern.search(complaint):
             return make(what)

@@ -60,7 +60,7 @@ def fetch_remote(
         should_stop=should_stop,
     )
     if answer.code != 0:
-        raise failures.from_complaint(answer.complaint, what=str(remote))
+        raise failures.from_complaint(answer.code, answer.complaint, what=str(remote))
     # The fetch noted the remote as one that owes us objects. Nobody is asked for anything again.
     _configure(git_dir, sha256=len(commit) > 40)  # noqa: PLR2004  sha-1
     return _opened(
@@ -135,7 +135,7 @@ def _opened(
     )
     lines = answer.output.decode("ascii", "replace").splitlines()
     if answer.code != 0 or len(lines) != 2:  # noqa: PLR2004  a line for each question
-        raise failures.from_complaint(answer.complaint, what=what)
+        raise failures.from_complaint(answer.code, answer.complaint, what=what)
     if any(" " in line for line in lines):  # `<name> missing`
         raise CommitNotFound(f"{what} has no commit {commit}.")
     return Checkout(

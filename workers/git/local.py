@@ -75,7 +75,7 @@ def discover(
     )
     lines = answer.output.decode("utf-8", "surrogateescape").splitlines()
     if answer.code != 0 or len(lines) != 5:  # noqa: PLR2004  one line for each question above
-        raise failures.from_complaint(answer.complaint, what=str(remote))
+        raise failures.from_complaint(answer.code, answer.complaint, what=str(remote))
     git_dir, common_dir, objects = (Path(line) for line in lines[:3])
     # Asked for `x/.git` itself, git says that it is in no work tree and not bare either.
     has_work_tree = lines[3] == "false" and git_dir != path

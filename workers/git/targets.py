@@ -89,7 +89,7 @@ def resolve_remote(
         should_stop=should_stop,
     )
     if answer.code != 0:
-        raise failures.from_complaint(answer.complaint, what=str(remote))
+        raise failures.from_complaint(answer.code, answer.complaint, what=str(remote))
     return _choose(_read_refs(answer.output), wanted, what=str(remote))
 
 
@@ -154,7 +154,7 @@ def resolve_local(
         should_stop=should_stop,
     )
     if answer.code != 0:
-        raise failures.from_complaint(answer.complaint, what=str(repository))
+        raise failures.from_complaint(answer.code, answer.complaint, what=str(repository))
     for (_, ref), line in zip(names, answer.output.decode().splitlines(), strict=True):
         if _FULL_ID.fullmatch(line):
             is_default = ref is not None and ref in ("HEAD", repository.head_ref())

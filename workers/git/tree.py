@@ -73,8 +73,8 @@ def list_entries(checkout: Checkout, limits: TreeLimits) -> Iterator[TreeEntry]:
             for record in records:
                 if not record.startswith(b"040000 "):
                     yield _parse(record)
-        if process.finish() != 0:
-            raise failures.from_complaint(process.complaint(), what="the commit")
+        if (code := process.finish()) != 0:
+            raise failures.from_complaint(code, process.complaint(), what="the commit")
 
 
 def _parse(record: bytes) -> TreeEntry:
