@@ -8,37 +8,52 @@ from parsers.languages.javascript import modules
 from parsers.languages.javascript.places import push_type_arguments
 from parsers.walk import Walk
 
+_SPECIAL = ("identifier", "import")
 _EITHER = frozenset({"||", "??", "&&"})
 
 
 def call(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """A call, an import written as a call, or a tagged template."""
-    callee = node.child_by_field_name("function")
-    arguments = node.child_by_field_name("arguments")
-    if callee is None or arguments is None:
-        walk.push_all(node.named_children, scope)
+    parts = node.named_children
+    if len(parts) < 2:  # noqa: PLR2004 - callee and arguments
+        walk.push_all(parts, scope)
         return
+    callee, arguments = parts[0], parts[-1]
     kind = callee.type
-    if kind == "identifier":
-        source = modules.require_source(walk, node)
-        if source is not None:
-            walk.push(callee, scope, NONE, Role.CALL)
-            modules.imported(walk, source, modules.WHOLE, source, node, scope, dest)
-            return
-    elif kind == "import":
-        values = arguments.named_children
-        if values and values[0].type == "string":
-            walk.push_all(values[1:], scope)
-            modules.imported(walk, values[0], "", values[0], node, scope, dest)
-            return
-        callee = None
-    elif kind == "super":
-        callee = None
-    if node.named_child_count > 2:  # noqa: PLR2004 - more than callee and arguments
-        push_type_arguments(walk, node, scope)
-    index = common.record_call(walk, node, callee, arguments, scope, dest)
+    if kind in _SPECIAL and _imported(walk, node, callee, arguments, dest, scope):
+        return
+    for part in parts[1:-1]:
+        if part.type == "type_arguments":
+            walk.push_all(part.named_children, scope, Role.TYPE)
+    values = [value for value in arguments.named_children if not value.is_extra]
+    index = walk.expression(Op.CALL, node, scope, dest, count=1 + len(values))
+    first = walk.expressions[index].first
+    stack = walk.stack
+    at = first + len(values)
+    for value in reversed(values):
+        stack.append((value, at, scope, 0))
+        at -= 1
     if kind == "super":
-        _base_constructor(walk, node, scope, walk.expressions[index].first)
+        _base_constructor(walk, node, scope, first)
+    elif kind != "import":
+        stack.append((callee, first, scope, Role.CALL))
+
+
+def _imported(walk: Walk, node: Node, callee: Node, arguments: Node, dest: int, scope: int) -> bool:
+    """Whether the call is `require('module')` or `import('module')`."""
+    if callee.type == "identifier":
+        source = modules.require_source(walk, node)
+        if source is None:
+            return False
+        walk.push(callee, scope, NONE, Role.CALL)
+        modules.imported(walk, source, modules.WHOLE, source, node, scope, dest)
+        return True
+    values = arguments.named_children
+    if callee.type != "import" or not values or values[0].type != "string":
+        return False
+    walk.push_all(values[1:], scope)
+    modules.imported(walk, values[0], "", values[0], node, scope, dest)
+    return True
 
 
 def _base_constructor(walk: Walk, at: Node, scope: int, dest: int) -> None:
@@ -135,6 +150,7 @@ __all__ = [
     "call",
     "conditional",
     "element",
+    "member",
     "new",
     "sequence",
     "super_",
