@@ -56,6 +56,17 @@ def _imported(walk: Walk, node: Node, callee: Node, arguments: Node, dest: int, 
     return True
 
 
+def member(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
+    """`object.name`, positioned at the name."""
+    parts = node.named_children
+    if len(parts) < 2:  # noqa: PLR2004 - an object and a name
+        walk.push_all(parts, scope)
+        return
+    at = parts[-1]
+    index = walk.expression(Op.MEMBER, at, scope, dest, name=walk.text(at), role=role, count=1)
+    walk.stack.append((parts[0], walk.expressions[index].first, scope, 0))
+
+
 def _base_constructor(walk: Walk, at: Node, scope: int, dest: int) -> None:
     """`super(...)` runs the constructor of the base."""
     index = walk.expression(Op.MEMBER, at, scope, dest, name="constructor", role=Role.CALL, count=1)
