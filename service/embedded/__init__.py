@@ -6,7 +6,7 @@ where PostgreSQL and Valkey come from differs.
 
     binaries     where the servers' programs are
     identity     who runs PostgreSQL when we are root
-    state        the state directory and its lock
+    state        the state directory and its lock; outside: what of it cannot lie inside
     process      one child; supervisor: several; watchdog: what a killed supervisor leaves behind
     postgres, valkey, services     what each child is
     stack        what runs, in which order; the door for the command line

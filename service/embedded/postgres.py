@@ -24,6 +24,7 @@ LOGIN = "codeloom"
 DATABASE = "codeloom"
 _SOCKET_NUMBER = 5432
 _ADMIN_SECONDS = 60
+_CLAIM = "postmaster.pid"
 
 # The login owns the database and makes the roles of the migrations, but is no superuser: a
 # superuser would bypass row level security, and development would not see what production does.
@@ -177,15 +178,12 @@ class PostgresServer:
         After a crash the number in it may belong to any process (in a container it often does),
         and PostgreSQL would refuse to start because of that one.
         """
-        claim = self._data / "postmaster.pid"
-        if not claim.exists():
-            return
-        number = claim.read_text(errors="replace").split("\n", 1)[0].strip().lstrip("-")
-        if number.isdecimal() and _works_in(int(number), self._data):
+        server = server_on(self._data)
+        if server is not None:
             raise EmbeddedError(
-                f"A PostgreSQL server (process {number}) still runs on {self._data}. End it first.",
+                f"A PostgreSQL server (process {server}) still runs on {self._data}. End it first.",
             )
-        claim.unlink()
+        (self._data / _CLAIM).unlink(missing_ok=True)
 
     async def _answers(self) -> bool:
         process = await asyncio.create_subprocess_exec(
@@ -224,9 +222,15 @@ class PostgresServer:
             raise EmbeddedError(f"{program} failed:\n{output.decode(errors='replace').rstrip()}")
 
 
-def _works_in(pid: int, directory: Path) -> bool:
-    """Whether the process runs and its working directory is this one, as a server's always is."""
+def server_on(data: Path) -> int | None:
+    """The process id of the live server of a cluster, None when it has none."""
+    claim = data / _CLAIM
+    if not claim.exists():
+        return None
+    number = claim.read_text(errors="replace").split("\n", 1)[0].strip().lstrip("-")
     try:
-        return Path(f"/proc/{pid}/cwd").samefile(directory)
+        # Its working directory tells a server from whatever else may have its number by now.
+        works_here = number.isdecimal() and Path(f"/proc/{number}/cwd").samefile(data)
     except OSError:
-        return False
+        return None
+    return int(number) if works_here else None

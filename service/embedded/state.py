@@ -14,16 +14,16 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from uuid import uuid4
 
-from service.embedded import binaries
-from service.embedded.errors import EmbeddedError, StateInUse, UnsafeDirectory
+from service.embedded import outside
+from service.embedded.errors import StateInUse, UnsafeDirectory
 from service.embedded.identity import Identity, unprivileged
 
 # How long the processes of a killed stack may take to go before the lock is given up on.
@@ -73,6 +73,7 @@ class StateDirectory:
                 yield file.fileno()
             finally:
                 self._server.unlink(missing_ok=True)
+                self._remove_far_sockets()
 
     def announce(self, server: RunningServer) -> None:
         """Clients find the server from now on; call it while the directory is held."""
@@ -99,18 +100,9 @@ class StateDirectory:
     def sockets(self) -> Path:
         """A folder for sockets, short enough for their paths to fit into an address."""
         mode = 0o711 if os.geteuid() == 0 else 0o700
-        name = f"codeloom-{os.geteuid()}-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]}"
-        candidates = [
-            self.home / "run",
-            Path(tempfile.gettempdir()) / name,
-            Path("/tmp") / name,  # noqa: S108 - its owner and mode are checked below
-        ]
-        folder = next(
-            place for place in candidates if len(os.fsencode(place)) <= _SOCKET_FOLDER_BYTES
-        )
+        folder = self._socket_folder()
         folder.mkdir(mode=mode, exist_ok=True)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        if not _is_our_folder(folder):
             raise UnsafeDirectory(f"{folder} is not a directory of this user.")
         folder.chmod(mode)
         return folder
@@ -124,26 +116,29 @@ class StateDirectory:
         cluster = self.home / "postgres"
         identity = unprivileged()
         if cluster.is_symlink() or not self._reachable(identity):
-            outside = self._outside(cluster)
-            return outside / "data", outside / "run"
+            place = outside.folder(cluster)
+            return place / "data", place / "run"
         return cluster, self.sockets() / "postgres"
+
+    def _socket_folder(self) -> Path:
+        name = f"codeloom-{os.geteuid()}-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]}"
+        candidates = [
+            self.home / "run",
+            Path(tempfile.gettempdir()) / name,
+            Path("/tmp") / name,  # noqa: S108 - its owner and mode are checked where it is made
+        ]
+        return next(
+            place for place in candidates if len(os.fsencode(place)) <= _SOCKET_FOLDER_BYTES
+        )
+
+    def _remove_far_sockets(self) -> None:
+        """Nothing is left outside of the home, where nobody would look for it."""
+        folder = self._socket_folder()
+        if folder.parent != self.home and folder.exists() and _is_our_folder(folder):
+            shutil.rmtree(folder)
 
     def _reachable(self, identity: Identity | None) -> bool:
         return identity is None or identity.can_enter(self.home)
-
-    def _outside(self, link: Path) -> Path:
-        if link.is_symlink():
-            return binaries.staging_folder(link.readlink().name)
-        if link.exists():
-            raise EmbeddedError(
-                f"{link} was made when others could enter {self.home}, and now they cannot. "
-                f"Open the directory for entering again (chmod o+x), or choose another "
-                "CODELOOM_HOME.",
-            )
-        # A random name: a new home at the path of a removed one must not find the old data.
-        outside = binaries.staging_folder(f"state-{uuid4().hex[:12]}")
-        link.symlink_to(outside)
-        return outside
 
     def _create(self) -> None:
         try:
@@ -193,3 +188,9 @@ class StateDirectory:
             f"Codeloom already runs on {self.home} ({process}{address}). "
             "Stop it, or set CODELOOM_HOME to another directory."
         )
+
+
+def _is_our_folder(path: Path) -> bool:
+    """Whether it is a folder of this user, and no link to one."""
+    found = path.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

@@ -1,12 +1,14 @@
 """Who holds a state directory, and what a closed or unusable place answers."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from service.embedded import binaries
+from service.embedded import binaries, outside
 from service.embedded.errors import BinaryNotFound, EmbeddedError, StateInUse, UnsafeDirectory
 from service.embedded.identity import Identity
 from service.embedded.postgres import PostgresServer, TcpAccess
@@ -84,6 +86,38 @@ def test_programs_that_cannot_be_reached_are_copied_once_and_run(
         assert "18." in answer
     assert binaries.postgres_home(Outsider(ORDINARY, ORDINARY)) == home
     assert len(list((place / "staging" / "postgresql").iterdir())) == 1
+
+
+def test_what_lies_outside_for_a_temporary_home_goes_with_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries, "STAGING", place / "staging")
+    monkeypatch.setattr(tempfile, "tempdir", str(place / "temporary"))
+    kept, gone = place / "elsewhere", place / "temporary" / "home"
+    folders = {}
+    for home in (kept, gone):
+        home.mkdir(parents=True)
+        folders[home] = outside.folder(home / "postgres")
+        assert (home / "postgres").resolve() == folders[home]
+        assert outside.folder(home / "postgres") == folders[home]
+    for home in (kept, gone):
+        shutil.rmtree(home)
+        home.mkdir()
+    # The home has come back empty, so it is not gone; what lies outside is not found again.
+    assert outside.folder(gone / "postgres") != folders[gone]
+    shutil.rmtree(gone)
+    outside.folder(kept / "postgres")
+    assert not folders[gone].exists()
+    assert folders[kept].exists()
+
+
+def test_sockets_that_lie_far_from_home_are_removed_with_the_hold(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / ("long" * 30))
+    with state.held():
+        folder = state.sockets()
+        assert not folder.is_relative_to(tmp_path)
+        assert folder.is_dir()
+    assert not folder.exists()
 
 
 def test_a_wheel_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
