@@ -5,7 +5,6 @@ everything another file's answers can depend on. The *body* is the whole of the 
 MessagePack, compressed with zstd in the process that parsed, so compression uses every core.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,18 +13,13 @@ import zstandard
 
 from parsers.facts import (
     NONE,
-    Definition,
     DefinitionKind,
     Export,
-    Expression,
     FileFacts,
-    Flag,
     Import,
-    Op,
     ScopeKind,
-    bound_import,
-    import_binding,
 )
+from parsers.interface import interface_digest
 
 # Raised whenever the structs of `parsers.facts`, the outline or the meaning of a field change.
 FACTS_VERSION = 1
@@ -159,99 +153,8 @@ def outline(facts: FileFacts) -> Outline:
         names,
         imports,
         facts.exports,
-        _interface_digest(facts, names),
+        interface_digest(facts, [name.index for name in names]),
     )
-
-
-def _interface_digest(facts: FileFacts, names: list[OutlineName]) -> bytes:
-    """A digest over what the outline's names mean, and over no position.
-
-    Follows the expressions that give a name its type: declared types, assigned and returned values,
-    bases, decorators, parameters; through local variables as far as they carry a value out.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{facts.language}\0{facts.package}".encode())
-    for record in facts.imports:
-        digest.update(
-            f"\1{record.module}\0{record.name}\0{record.alias}".encode("utf-8", "replace")
-        )
-        digest.update(
-            f"{record.level}{record.reexport}{record.type_only}".encode("utf-8", "replace")
-        )
-    reach = _Reach(facts, [name.index for name in names])
-    for export in facts.exports:
-        digest.update(("\2" + export.name).encode("utf-8", "replace"))
-        reach.expression(export.value)
-    for text in reach.texts():
-        digest.update(text.encode("utf-8", "replace"))
-    return digest.digest()
-
-
-class _Reach:
-    """Everything the interface's expressions lead to, as text, each definition once."""
-
-    def __init__(self, facts: FileFacts, roots: list[int]) -> None:
-        self.facts = facts
-        self.seen = set(roots)
-        self.pending = list(reversed(roots))
-        self.out: list[str] = []
-
-    def texts(self) -> list[str]:
-        while self.pending:
-            self.definition(self.facts.definitions[self.pending.pop()])
-        return self.out
-
-    def definition(self, definition: Definition) -> None:
-        self.out.append(
-            f"\3{definition.descriptor}\0{definition.name}\0{definition.kind}\0{definition.flags}"
-        )
-        self.expression(definition.type)
-        if definition.type < 0:
-            for value in definition.values:
-                self.expression(value)
-        for value in (*definition.bases, *definition.decorators):
-            self.expression(value)
-        for parameter in definition.parameters:
-            self._later(parameter)
-
-    def expression(self, root: int) -> None:
-        if root < 0:
-            return
-        expressions, operands = self.facts.expressions, self.facts.operands
-        stack = [root]
-        while stack:
-            index = stack.pop()
-            if index < 0:
-                self.out.append("-")
-                continue
-            entry = expressions[index]
-            bound = self._bound(entry)
-            self.out.append(f"({entry.op}\0{entry.name}\0{entry.count}{bound}")
-            if entry.op != Op.ASSIGN:
-                stack.extend(operands[entry.first : entry.first + entry.count])
-
-    def _bound(self, entry: Expression) -> str:
-        """What the expression's name or value is bound to, which its op gives a meaning."""
-        binding = entry.binding
-        if entry.op == Op.ASSIGN:
-            return ""
-        if entry.op == Op.IMPORT:
-            binding = import_binding(binding)
-        if binding >= 0:
-            self._later(binding)
-            definition = self.facts.definitions[binding]
-            return definition.descriptor or f"local {definition.name}"
-        if binding < NONE:
-            record = self.facts.imports[bound_import(binding)]
-            return f"import {record.level} {record.module} {record.name}"
-        return ""
-
-    def _later(self, definition: int) -> None:
-        if definition not in self.seen:
-            local = self.facts.definitions[definition]
-            if local.flags & Flag.LOCAL or not local.descriptor:
-                self.seen.add(definition)
-                self.pending.append(definition)
 
 
 __all__ = [

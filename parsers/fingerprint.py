@@ -20,7 +20,27 @@ from parsers.language import Language
 
 _DIGEST_BYTES = 16
 # What the facts of every language go through. The sandbox and the detection alter none.
-_SHARED = ("codec", "extract", "facts", "language", "registry", "rules", "scopes", "walk")
+_SHARED = (
+    "codec",
+    "extract",
+    "facts",
+    "interface",
+    "language",
+    "registry",
+    "rules",
+    "scopes",
+    "walk",
+)
+    "codec",
+    "extract",
+    "facts",
+    "interface",
+    "language",
+    "registry",
+    "rules",
+    "scopes",
+    "walk",
+)
 _LIBRARIES = ("tree-sitter", "tree-sitter-language-pack")
 
 

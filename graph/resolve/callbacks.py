@@ -6,6 +6,7 @@ takes the function does, or the container whose method takes it.
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from graph.resolve.types import FUNCTION_TYPE
 from graph.resolve.values import (
     NOTHING,
     DefinitionKey,
@@ -123,12 +124,15 @@ class Callbacks:
 
     @staticmethod
     def _elements(values: Values, position: int) -> Values:
-        """A function type or container from elsewhere hands on its type arguments in order."""
-        groups = [
-            value.arguments[position]
-            for value in values
-            if value.tag == Tag.EXTERNAL_INSTANCE and position < len(value.arguments)
-        ]
+        """A container or function from elsewhere hands on its type arguments in order.
+
+        Those of a function type are its result and then what it takes.
+        """
+        groups: list[Values] = []
+        for value in values:
+            at = position + 1 if value.name == FUNCTION_TYPE else position
+            if value.tag == Tag.EXTERNAL_INSTANCE and at < len(value.arguments):
+                groups.append(value.arguments[at])
         return join(groups) if groups else NOTHING
 
     def _places_in(self, file: int, facts: FileFacts) -> dict[int, Place]:

@@ -47,6 +47,7 @@ class Inference:
         self._local: dict[int, Values] = {}
         self._bound: dict[int, Values] = {}
         self._names: dict[int, Found] = {}
+        self._members: dict[tuple[Values, str], Targets] = {}
         self._local_file = -1
         self._evaluators: dict[int, Evaluator] = {
             Op.NAME: self._named,
@@ -69,7 +70,7 @@ class Inference:
 
     def enter_file(self, file: int) -> None:
         """Expressions of `file` are about to be asked for: remember their values until the next."""
-        self._local, self._bound, self._names = {}, {}, {}
+        self._local, self._bound, self._names, self._members = {}, {}, {}, {}
         self._local_file = file
 
     # --- targets: what a name or member refers to ----------------------------------------------
@@ -137,11 +138,25 @@ class Inference:
         if receiver < 0:
             return (), Rule.LEXICAL
         values = self.of_expression(file, receiver)
+        return self._members_of(file, values, expression.name), self._rule(
+            facts, facts.expressions[receiver], values
+        )
+
+    def _members_of(self, file: int, values: Values, name: str) -> Targets:
+        """The targets of `name` in any of the values, each once."""
+        if not values:
+            return ()
+        local = self._is_local(file)
+        if local and (known := self._members.get((values, name))) is not None:
+            return known
         found: dict[Target, None] = {}
         for value in values:
-            for target in self.member_targets(value, expression.name):
+            for target in self.member_targets(value, name):
                 found[target] = None
-        return tuple(found), self._rule(facts, facts.expressions[receiver], values)
+        targets = tuple(found)
+        if local:
+            self._members[values, name] = targets
+        return targets
 
     def _rule(self, facts: FileFacts, receiver: Expression, values: Values) -> Rule:
         if receiver.op == Op.THIS:

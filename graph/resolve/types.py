@@ -70,8 +70,8 @@ class Types:
                 name = self.context.builtin(file, expression.name)
                 return (Value(Tag.EXTERNAL_INSTANCE, -1, name),)
             case Op.FUNCTION_TYPE:
-                result = self.of(file, operands[0]) if operands else NOTHING
-                return (Value(Tag.EXTERNAL_INSTANCE, -1, FUNCTION_TYPE, (result,)),)
+                parts = tuple(self.of(file, operand) for operand in operands)
+                return (Value(Tag.EXTERNAL_INSTANCE, -1, FUNCTION_TYPE, parts),)
             case Op.DEFINITION:
                 return (Value(Tag.INSTANCE, key_of(file, expression.binding)),)
             case Op.CAST | Op.INSTANCE:

@@ -11,8 +11,11 @@ _PREFIXED = frozenset(b"fFrRtTbBuU")
 
 def string(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
     """A string: an annotation where a type is expected, else its text and what it interpolates."""
+    prefixed = walk.data[node.start_byte] in _PREFIXED
+    if dest < 0 and role != Role.TYPE and not prefixed:
+        return  # most strings: nobody asks for their value
     children = node.named_children
-    if walk.data[node.start_byte] in _PREFIXED:
+    if prefixed:
         walk.push_all([c for c in children if c.type == "interpolation"], scope)
         if dest >= 0:
             walk.expression(Op.LITERAL, node, scope, dest, name="str")

@@ -20,6 +20,13 @@ VARIANTS: dict[str, list[str | None]] = {
         "from shop.base import Base\n\ndef make():\n    return Base()\n",
         "from shop.base import Base\n\ndef make() -> Base:\n    local = 1\n    return Base()\n",
         "def make():\n    return []\n",
+        # What is passed here decides what another file gets.
+        "from shop.base import Base\n\ndef make(x=None):\n    return x\n\nmake(Base())\n",
+        "from shop.base import Base\n\ndef make(x=None):\n    return x\n\nmake(1)\n",
+        ("import nowhere\nfrom shop.base import Base\n\nkept: nowhere.Type = Base()\n\n"
+        "def make():\n    return kept\n"),
+        ("import nowhere\nfrom shop.base import Base\n\nkept: nowhere.Type = None\n\n"
+        "def make():\n    return kept\n"),
         None,
     ],
     "shop/use.py": [
@@ -32,8 +39,10 @@ VARIANTS: dict[str, list[str | None]] = {
         "def a():\n    return None\n",
     ],
     "shop/other.py": [
-        ("from shop import cycle\nfrom shop.make import make\n\n"
-        "def b():\n    return cycle.a() or make()\n\nb().run()\n"),
+        (
+            "from shop import cycle\nfrom shop.make import make\n\n"
+            "def b():\n    return cycle.a() or make()\n\nb().run()\n"
+        ),
         "from shop import cycle\n\ndef b():\n    return cycle.a()\n",
     ],
     "tool/a.go": [
