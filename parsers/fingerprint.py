@@ -31,16 +31,6 @@ _SHARED = (
     "scopes",
     "walk",
 )
-    "codec",
-    "extract",
-    "facts",
-    "interface",
-    "language",
-    "registry",
-    "rules",
-    "scopes",
-    "walk",
-)
 _LIBRARIES = ("tree-sitter", "tree-sitter-language-pack")
 
 
