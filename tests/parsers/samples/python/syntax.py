@@ -154,7 +154,7 @@ handlers = {"fetch": fetch, "walk": walk}
 #                    ^^^^^ refers read; resolves syntax.py:fetch
 #                                   ^^^^ resolves syntax.py:walk
 handlers["walk"](None)
-# <- refers read; resolves syntax.py:handlers
+# <- refers read
 node = Node(1) if T else Leaf(2)
 node.last()
 #    ^^^^ resolves syntax.py:Node.last
