@@ -69,5 +69,5 @@ NODE_KINDS: tuple[NodeKindMeaning, ...] = (
     NodeKindMeaning(NodeKind.TYPE_ALIAS, "A second name of a type."),
     NodeKindMeaning(NodeKind.MACRO, "A name that is expanded before compilation."),
     NodeKindMeaning(NodeKind.EXTERNAL_SYMBOL, "A symbol that is used here and defined elsewhere."),
-    NodeKindMeaning(NodeKind.EXTERNAL_PACKAGE, "A module or package that is imported from elsewhere."),
+    NodeKindMeaning(NodeKind.EXTERNAL_PACKAGE, "A module or package imported from elsewhere."),
 )

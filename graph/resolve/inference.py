@@ -11,6 +11,7 @@ from graph.resolve.calls import Calls
 from graph.resolve.containers import Containers
 from graph.resolve.context import Context
 from graph.resolve.lookup import Found
+from graph.resolve.operations import Operations
 from graph.resolve.values import (
     NOTHING,
     DefinitionKey,
@@ -25,7 +26,7 @@ from graph.resolve.values import (
     key_of,
 )
 from graph.resolve.variables import Variables
-from parsers.facts import NONE, Expression, FileFacts, Flag, Op, Role, ScopeKind
+from parsers.facts import NONE, Expression, FileFacts, Flag, Op, Role
 from parsers.scopes import fits
 
 # Evaluates one operation: the file, its facts, the expression and its operands.
@@ -56,15 +57,7 @@ class Inference:
             Op.MEMBER: self._member_values,
             Op.CALL: self.calls.result,
             Op.NEW: self.calls.instantiated,
-            Op.THIS: self._this,
-            Op.SUPER: self._super,
-            Op.UNION: self._any,
-            Op.AWAIT: self._any,
-            Op.KEYWORD: self._any,
-            Op.LITERAL: self._literal,
-            Op.STRING: self._string,
-            Op.CAST: self._typed,
-            Op.INSTANCE: self._typed,
+            **Operations(context, self).evaluators(),
             **self.containers.evaluators(),
         }
 
@@ -242,33 +235,6 @@ class Inference:
         targets = self.targets(file, facts, expression)
         return join([self.of_target(target) for target in targets])
 
-    def _any(
-        self, file: int, _facts: FileFacts, _expression: Expression, operands: list[int]
-    ) -> Values:
-        return join([self.of_expression(file, operand) for operand in operands])
-
-    def _literal(
-        self, file: int, _facts: FileFacts, expression: Expression, _operands: list[int]
-    ) -> Values:
-        return (self.context.builtin_instance(file, expression.name),) if expression.name else ()
-
-    def _string(
-        self, file: int, _facts: FileFacts, _expression: Expression, _operands: list[int]
-    ) -> Values:
-        return (self.context.builtin_instance(file, "str"),)
-
-    def _typed(
-        self, file: int, _facts: FileFacts, _expression: Expression, operands: list[int]
-    ) -> Values:
-        return self.context.types.of(file, operands[0]) if operands else NOTHING
-
-    def _super(
-        self, file: int, _facts: FileFacts, expression: Expression, _operands: list[int]
-    ) -> Values:
-        if expression.binding < 0:
-            return NOTHING
-        return (Value(Tag.SUPER, key_of(file, expression.binding)),)
-
     def _member_values(
         self, file: int, _facts: FileFacts, expression: Expression, operands: list[int]
     ) -> Values:
@@ -295,21 +261,6 @@ class Inference:
             self.context.builtin_instance(file, type_) if type_ else value
             for value, type_ in zip(values, types, strict=True)
         )
-
-    def _this(
-        self, file: int, facts: FileFacts, expression: Expression, _operands: list[int]
-    ) -> Values:
-        if expression.binding < 0:
-            return NOTHING
-        function = facts.scopes[expression.scope]
-        while function.kind in (ScopeKind.BLOCK, ScopeKind.COMPREHENSION):
-            function = facts.scopes[function.parent]
-        static = (
-            function.kind == ScopeKind.FUNCTION
-            and function.definition >= 0
-            and facts.definitions[function.definition].flags & Flag.STATIC
-        )
-        return (Value(Tag.CLASS if static else Tag.INSTANCE, key_of(file, expression.binding)),)
 
 
 # Values whose functions are called on them.
