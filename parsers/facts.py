@@ -120,7 +120,7 @@ class Op(IntEnum):
     KEYWORD = 16  # [value]: an argument passed by the name `name`
     SPREAD = 17  # [value]: its elements are passed or collected one by one
     CAST = 18  # [type, value]: taken to be an instance of the type
-    FUNCTION_TYPE = 19  # [result]: the type of functions that return `result`
+    FUNCTION_TYPE = 19  # [result, parameters...]: the type of functions; the latter may be left out
     YIELD = 20  # [value]
     ENTER = 21  # [manager]: what a context manager gives
     ASSIGN = 22  # [target]: assigned to what is no plain name; `binding`: operand of the value

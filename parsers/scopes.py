@@ -44,11 +44,13 @@ _TYPES = frozenset(
 
 # Where types and values have names of their own: what is only a type, and what is only a value.
 _USED_AS_TYPE = frozenset({Role.TYPE, Role.INTERFACE})
-_USED_AS_BOTH = frozenset({Role.EXPORT, Role.BASE})
+# A variable may hold the class that is made or extended, unless a type has its name too.
+_RATHER_TYPES = (Role.CONSTRUCT, Role.BASE)
 ONLY_TYPES = frozenset(
     {DefinitionKind.INTERFACE, DefinitionKind.TYPE_ALIAS, DefinitionKind.TYPE_PARAMETER}
 )
 _ONLY_VALUES = frozenset({*_VARIABLES, *_CALLABLES})
+_UNLIKE_CLASSES = frozenset({*_VARIABLES, DefinitionKind.TYPE_ALIAS, DefinitionKind.TYPE_PARAMETER})
 
 Bindings = list[int]
 Table = dict[str, Bindings]
@@ -62,8 +64,12 @@ def is_partial(definition: Definition) -> bool:
 def fits(kind: int, role: int, policy: ResolutionPolicy) -> bool:
     """Whether a definition of this kind can be what a name in this role stands for."""
     if policy.separate_types:
-        if role in _USED_AS_BOTH:
+        if role == Role.EXPORT:
             return True
+        if role == Role.CONSTRUCT:
+            return kind not in _UNLIKE_CLASSES
+        if role == Role.BASE:
+            return kind not in _ONLY_VALUES
         return kind not in (_ONLY_VALUES if role in _USED_AS_TYPE else ONLY_TYPES)
     if not policy.separate_names:
         return True
@@ -147,7 +153,9 @@ class _Binder:
         while scope >= 0:
             bindings = self.tables[scope].get(name)
             if bindings and self.separate:
-                bindings = [b for b in bindings if self._fits(b, role)]
+                fitting = [b for b in bindings if self._fits(b, role)]
+                if fitting or role not in _RATHER_TYPES or self.policy.separate_names:
+                    bindings = fitting
             entry = self.scopes[scope]
             if bindings:
                 if entry.kind != ScopeKind.CLASS or self._class_visible(scope, start):

@@ -206,25 +206,9 @@ class Calls:
                 owner = self._owner(key)
                 return (Value(Tag.INSTANCE, owner),) if owner >= 0 else NOTHING
             return self.context.types.of(file, definition.type)
-        groups = self._declared_beside(file, facts, key)
+        groups = self.context.overloads.declared_results(key)
         groups += [self.inference.of_expression(file, value) for value in definition.values]
         return join(groups) if groups else NOTHING
-
-    def _declared_beside(self, file: int, facts: FileFacts, key: DefinitionKey) -> list[Values]:
-        """What the declarations of an overloaded function say that it gives."""
-        entry = self.context.index.files[file]
-        own = entry.names.get(definition_of(key))
-        if own is None:
-            return []
-        table = entry.top if own.container == NONE else entry.members.get(own.container, {})
-        beside = table.get(own.name, ())
-        if len(beside) < 2:  # noqa: PLR2004 - alone
-            return []
-        return [
-            self.context.types.of(file, facts.definitions[index].type)
-            for index in beside
-            if entry.names[index].flags & Flag.OVERLOAD
-        ]
 
     # --- arguments ------------------------------------------------------------------------------
 

@@ -48,6 +48,10 @@ class Members:
                 if found and not every:
                     return found
                 overloads.update(dict.fromkeys(found))
+            elif base.tag == Tag.MODULE:
+                offered = self.context.lookup.member(base, name)
+                if offered:
+                    return offered
             elif base.name:
                 external.append(Value(Tag.EXTERNAL, -1, f"{base.name}.{name}"))
         return tuple(overloads) or tuple(external[:1])
@@ -130,6 +134,8 @@ class Members:
                     found[Value(Tag.CLASS, value.key)] = None
                 elif value.tag == Tag.EXTERNAL_INSTANCE:
                     found[Value(Tag.EXTERNAL, -1, value.name)] = None
+                elif value.tag == Tag.MODULE:
+                    found[value] = None  # a literal that takes over what a module offers
         for embedded in context.index.embedded(key):
             for value in context.inference.of_definition(embedded):
                 if value.tag == Tag.INSTANCE:

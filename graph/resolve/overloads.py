@@ -7,8 +7,17 @@ told apart stays ambiguous: an argument of unknown type fits everything equally 
 from typing import TYPE_CHECKING, NamedTuple
 
 from graph.resolve.types import FUNCTION_TYPE
-from graph.resolve.values import Tag, Targets, Value, Values, definition_of, file_of, key_of
-from parsers.facts import DefinitionKind, Flag, Op
+from graph.resolve.values import (
+    DefinitionKey,
+    Tag,
+    Targets,
+    Value,
+    Values,
+    definition_of,
+    file_of,
+    key_of,
+)
+from parsers.facts import NONE, DefinitionKind, Flag, Op
 
 if TYPE_CHECKING:
     from graph.resolve.context import Context
@@ -34,6 +43,24 @@ class Overloads:
 
     def __init__(self, context: "Context") -> None:
         self.context = context
+
+    def declared_results(self, function: DefinitionKey) -> list[Values]:
+        """What declarations without a body, beside the function that has one, say it gives."""
+        file = file_of(function)
+        entry = self.context.index.files[file]
+        own = entry.names.get(definition_of(function))
+        if own is None:
+            return []
+        table = entry.top if own.container == NONE else entry.members.get(own.container, {})
+        beside = table.get(own.name, ())
+        if len(beside) < 2:  # noqa: PLR2004 - alone
+            return []
+        definitions = self.context.body(file).definitions
+        return [
+            self.context.types.of(file, definitions[index].type)
+            for index in beside
+            if entry.names[index].flags & Flag.OVERLOAD
+        ]
 
     def choose(self, file: int, arguments: list[int], targets: Targets) -> Choice:
         """Of the callable targets those that take the arguments best; all if none seems to."""

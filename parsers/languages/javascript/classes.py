@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tree_sitter import Node
 
 from parsers.facts import NONE, DefinitionKind, Flag, Op, Role, ScopeKind
-from parsers.languages.javascript import comments, functions
+from parsers.languages.javascript import comments, functions, parameters
 from parsers.languages.javascript.places import (
     EXPORTED,
     FUNCTIONS,
@@ -82,7 +82,7 @@ def define(
             _heritage(walk, child, index, inner)
         elif child.type == "decorator":
             decorators.append(child)
-    functions.type_parameters(walk, node, inner)
+    parameters.types(walk, node, inner)
     if role >= EXPORTED and node.parent is not None:
         decorators += [c for c in node.parent.named_children if c.type == "decorator"]
     decorate(walk, decorators, index, scope)

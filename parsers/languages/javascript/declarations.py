@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tree_sitter import Node
 
 from parsers.facts import NONE, DefinitionKind, Flag, Op, Role, ScopeKind
-from parsers.languages.javascript import classes, comments, functions
+from parsers.languages.javascript import classes, comments, parameters
 from parsers.languages.javascript.places import flags_of, plain_key, typed
 from parsers.walk import Walk
 
@@ -25,7 +25,7 @@ def interface(walk: Walk, node: Node, _dest: int, scope: int, role: int) -> None
         if clause.type == "extends_type_clause":
             for base in reversed(clause.named_children):
                 classes.record_base(walk, base, None, index, inner, Role.BASE)
-    functions.type_parameters(walk, node, inner)
+    parameters.types(walk, node, inner)
 
 
 def _describe(walk: Walk, node: Node, body: Node | None, index: int) -> None:
@@ -99,7 +99,7 @@ def alias(walk: Walk, node: Node, _dest: int, scope: int, role: int) -> None:
     slot = walk.slot()
     walk.definitions[index].values.append(slot)
     walk.push(node.child_by_field_name("value"), inner, slot, Role.TYPE)
-    functions.type_parameters(walk, node, inner)
+    parameters.types(walk, node, inner)
 
 
 def enum(walk: Walk, node: Node, _dest: int, scope: int, role: int) -> None:

@@ -4,7 +4,7 @@ from tree_sitter import Node
 
 from parsers import rules as common
 from parsers.facts import NONE, Op, Role
-from parsers.languages.javascript import modules
+from parsers.languages.javascript import modules, parameters
 from parsers.languages.javascript.places import push_type_arguments
 from parsers.walk import Walk
 
@@ -127,7 +127,12 @@ def template(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
 
 def this(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """The receiver; where nothing is done with it, nothing is said."""
-    if dest >= 0:
+    if dest < 0:
+        return
+    declared = parameters.declared_receiver(walk, scope) if "this" in walk.memory else NONE
+    if declared >= 0:
+        walk.expression(Op.DEFINITION, node, scope, dest, binding=declared)
+    else:
         walk.expression(Op.THIS, node, scope, dest)
 
 

@@ -1,22 +1,17 @@
 """Functions of every form, their parameters and what they give."""
 
-from typing import NamedTuple
-
 from tree_sitter import Node
 
-from parsers.facts import NONE, DefinitionKind, Flag, Op, Role, ScopeKind
-from parsers.languages.javascript import comments, patterns
+from parsers.facts import NONE, DefinitionKind, Flag, Op, ScopeKind
+from parsers.languages.javascript import comments, parameters
 from parsers.languages.javascript.places import (
-    decorate,
     definition_value,
     flags_of,
-    local,
     typed,
     unbound,
 )
 from parsers.walk import Walk
 
-_DECORATABLE = ("required_parameter", "optional_parameter")
 _KEYWORDS = {
     "async": Flag.ASYNC,
     "*": Flag.GENERATOR,
@@ -129,7 +124,7 @@ def finish(walk: Walk, node: Node, index: int, scope: int, whole: Node | None = 
     result = node.child_by_field_name("return_type")
     if result is not None:
         definition.type = typed(walk, result, inner)
-    parameters(walk, node, index, inner)
+    parameters.define(walk, node, index, inner)
     return inner
 
 
@@ -139,117 +134,6 @@ def _own_name(walk: Walk, node: Node, index: int, inner: int) -> None:
     if at is not None:
         alias = walk.define(DefinitionKind.CONSTANT, walk.text(at), at, node, inner, Flag.LOCAL)
         walk.definitions[alias].values.append(definition_value(walk, index, at, inner))
-
-
-def parameters(walk: Walk, node: Node, index: int, inner: int) -> None:
-    """Define the parameters and type parameters of the function `index` in `inner`."""
-    declared = node.child_by_field_name("parameters")
-    if declared is not None:
-        for child in reversed(declared.named_children):
-            if not child.is_extra:
-                _parameter(walk, child, index, inner)
-    else:
-        single = node.child_by_field_name("parameter")
-        if single is not None:
-            _parameter(walk, single, index, inner)
-    type_parameters(walk, node, inner)
-
-
-class _Written(NamedTuple):
-    """A parameter as it is written."""
-
-    pattern: Node | None
-    type: Node | None
-    default: Node | None
-    flags: int
-
-
-def _written(node: Node) -> _Written:
-    match node.type:
-        case "required_parameter" | "optional_parameter":
-            return _Written(
-                node.child_by_field_name("pattern"),
-                node.child_by_field_name("type"),
-                node.child_by_field_name("value"),
-                Flag.OPTIONAL if node.type == "optional_parameter" else 0,
-            )
-        case "assignment_pattern":
-            left = node.child_by_field_name("left")
-            return _Written(left, None, node.child_by_field_name("right"), 0)
-        case _:
-            return _Written(node, None, None, 0)
-
-
-def _parameter(walk: Walk, node: Node, index: int, inner: int) -> None:
-    pattern, declared, default, flags = _written(node)
-    if pattern is None or pattern.type == "this":
-        walk.push(declared, inner, NONE, Role.TYPE)
-        return
-    if pattern.type == "rest_pattern":
-        flags |= Flag.VARIADIC
-        pattern = pattern.named_children[0] if pattern.named_child_count else pattern
-    if default is not None:
-        flags |= Flag.OPTIONAL
-    plain = pattern.type == "identifier"
-    name = walk.text(pattern) if plain else ""
-    own = walk.define(DefinitionKind.PARAMETER, name, pattern, node, inner, flags | Flag.LOCAL)
-    definition = walk.definitions[own]
-    walk.definitions[index].parameters.insert(0, own)
-    if default is not None:
-        slot = walk.slot()
-        definition.values.append(slot)
-        walk.push(default, inner, slot)
-    definition.type = typed(walk, declared, inner)
-    if plain:
-        walk.memory[inner, name] = own
-    else:
-        source = definition_value(walk, own, pattern, inner)
-        target = patterns.Target(inner, DefinitionKind.PARAMETER, Flag.LOCAL)
-        patterns.bind(walk, pattern, source, target)
-    if node.type in _DECORATABLE:
-        _modifiers(walk, node, index, own, inner)
-
-
-def _modifiers(walk: Walk, node: Node, index: int, own: int, inner: int) -> None:
-    """Decorators of a parameter; with `private` and the like it is a field of the class too."""
-    children = node.children
-    first = children[0].type
-    if first not in ("decorator", "accessibility_modifier", "override_modifier", "readonly"):
-        return
-    decorate(walk, [c for c in children if c.type == "decorator"], own, inner)
-    home = walk.definitions[index].scope
-    kinds = {child.type for child in children}
-    if walk.scopes[home].kind != ScopeKind.CLASS or not kinds & {
-        "accessibility_modifier",
-        "override_modifier",
-        "readonly",
-    }:
-        return
-    parameter = walk.definitions[own]
-    at = node.child_by_field_name("pattern")
-    if at is None or not parameter.name:
-        return
-    field = walk.define(DefinitionKind.FIELD, parameter.name, at, node, home, Flag.EXPORTED)
-    walk.definitions[field].type = parameter.type
-    walk.definitions[field].values.append(definition_value(walk, own, at, inner))
-    walk.memory[home, parameter.name] = field
-
-
-def type_parameters(walk: Walk, node: Node, scope: int) -> None:
-    """`<T extends Bound = Default>`: names that stand for types in `scope`."""
-    declared = node.child_by_field_name("type_parameters")
-    if declared is None:
-        return
-    for parameter in reversed(declared.named_children):
-        at = parameter.child_by_field_name("name")
-        if at is None:
-            continue
-        index = walk.define(
-            DefinitionKind.TYPE_PARAMETER, walk.text(at), at, parameter, scope, Flag.LOCAL
-        )
-        walk.push(parameter.child_by_field_name("value"), scope, NONE, Role.TYPE)
-        constraint = parameter.child_by_field_name("constraint")
-        walk.definitions[index].type = typed(walk, constraint, scope)
 
 
 def result_slot(walk: Walk, scope: int) -> int:
@@ -288,13 +172,10 @@ __all__ = [
     "declaration",
     "finish",
     "keywords",
-    "local",
     "named",
-    "parameters",
     "result_slot",
     "return_",
     "signature",
-    "type_parameters",
     "value",
     "yield_",
 ]

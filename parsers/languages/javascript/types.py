@@ -5,8 +5,8 @@ from tree_sitter import Node
 from parsers import rules as common
 from parsers.facts import NONE, DefinitionKind, Flag, Op, Role, ScopeKind
 from parsers.language import Rule
-from parsers.languages.javascript import functions
-from parsers.languages.javascript.places import typed
+from parsers.languages.javascript import parameters
+from parsers.languages.javascript.places import pass_on, typed
 from parsers.walk import Walk
 
 _NAMED = {"string": "String", "number": "Number", "boolean": "Boolean", "bigint": "BigInt"}
@@ -81,10 +81,16 @@ def function(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """`(a: A) => R`, `new (a: A) => R` and the same as signatures in a type's body."""
     inner = walk.open_scope(ScopeKind.BLOCK, scope)
     result = node.child_by_field_name("return_type") or node.child_by_field_name("type")
-    index = walk.expression(Op.FUNCTION_TYPE, node, scope, dest, count=1)
-    walk.push(result, inner, walk.expressions[index].first, Role.TYPE)
     owner = walk.define(DefinitionKind.LAMBDA, "", node, node, inner)
-    functions.parameters(walk, node, owner, inner)
+    given = walk.slot()
+    walk.push(result, inner, given, Role.TYPE)
+    parameters.define(walk, node, owner, inner)
+    taken = [walk.definitions[index].type for index in walk.definitions[owner].parameters]
+    index = walk.expression(Op.FUNCTION_TYPE, node, scope, dest, count=1 + len(taken))
+    first = walk.expressions[index].first
+    for offset, part in enumerate([given, *taken]):
+        if part >= 0:
+            pass_on(walk, node, inner, first + offset, part)
 
 
 def index_signature(walk: Walk, node: Node, _dest: int, scope: int, _role: int) -> None:
