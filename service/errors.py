@@ -89,7 +89,9 @@ def problem_of(error: type[CodeloomError]) -> Problem:
 def action_of(code: str) -> str:
     """What to do about an error that a job ended with."""
     known = all_problems().get(code)
-    return known.action if known is not None else CATALOGUE["internal_error"].action
+    if known is None or known.status == 500:  # noqa: PLR2004
+        return "Start the ingestion again; if it fails again, tell the operator the job's id."
+    return known.action
 
 
 def all_problems() -> dict[str, Problem]:

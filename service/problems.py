@@ -61,6 +61,12 @@ CATALOGUE: dict[str, Problem] = {
             "Use one of the methods in the Allow header.",
         ),
         Problem(
+            "idempotency_key_reused",
+            422,
+            "The idempotency key was used before, for a different request",
+            "Use a new key for every new request, and the same one only to repeat it unchanged.",
+        ),
+        Problem(
             "body_too_large",
             413,
             "The body is too large",

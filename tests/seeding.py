@@ -240,9 +240,7 @@ def shop(settings: Settings, tenant_id: TenantId, name: str = "shop") -> Shop:
     checkout_page = Page(number, "src/checkout.py")
     checkout = checkout_page.define("checkout", 4)
     checkout_page.use("json.dumps")
-    checkout_page.link(
-        checkout_page.file, cart, 1, 17, kind=EdgeKind.IMPORTS, rule=Rule.IMPORT
-    )
+    checkout_page.link(checkout_page.file, cart, 1, 17, kind=EdgeKind.IMPORTS, rule=Rule.IMPORT)
     checkout_page.link(checkout, cart, 5, 11, kind=EdgeKind.INSTANTIATES, rule=Rule.IMPORT)
     checkout_page.link(
         checkout,

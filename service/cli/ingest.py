@@ -13,7 +13,7 @@ from service.cli.client import ApiProblem, Client, connected
 from service.cli.screen import CommandFailed, as_json, remarks
 from service.cli.summary import show
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.5
 # What further tries may heal, minutes later. Whoever waits at a terminal wants to know at once.
 _HOST_ERRORS = {"host_unreachable", "host_refused", "checkout_timed_out"}
 Stopped = Callable[[], bool]

@@ -1,6 +1,5 @@
 """The API against requests that are made from its own document, good ones and bad ones."""
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,6 @@ from tests.service.conftest import Member
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
-
-# `make fuzz` raises this; the default keeps the suite short.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 
 
 class Stand:
@@ -78,8 +74,17 @@ def stand(app: "FastAPI", shop: Shop) -> Iterator[None]:
 
 
 @api.parametrize()
-@examples(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_request_is_answered_otherwise_than_described(
+    case: Case, stand: None, acme: Member
+) -> None:
+    case.call_and_validate(headers={"Authorization": f"Bearer {acme.admin}"})
+
+
+@pytest.mark.fuzz
+@api.parametrize()
+@examples(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_request_at_all_is_answered_otherwise_than_described(
     case: Case, stand: None, acme: Member
 ) -> None:
     case.call_and_validate(headers={"Authorization": f"Bearer {acme.admin}"})

@@ -1,87 +1,13 @@
 """The command line against a real stack: what is printed, and what the exit code says."""
 
-import json
-import os
 import re
-import signal
 import stat
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.service.cli.shell import CART, CHECKOUT, Shell
 from tests.workers.gitrepo import Repo
-
-ROOT = Path(__file__).parents[3]
-
-CART = '''"""What is bought."""
-
-
-class Cart:
-    """Holds items until they are paid."""
-
-    def add(self, price: int) -> None:
-        self.items.append(price)
-
-    def total(self) -> int:
-        return money(sum(self.items))
-
-
-def money(cents: int) -> int:
-    return cents
-
-
-def add(one: int, other: int) -> int:
-    return one + other
-'''
-CHECKOUT = """from shop.cart import Cart, money
-
-
-def checkout() -> int:
-    cart = Cart()
-    cart.add(3)
-    return money(cart.total())
-"""
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Runs `codeloom` as a person would, with one state directory."""
-
-    home: Path
-    folder: Path
-
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "service", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT),
-                "CODELOOM_HOME": str(self.home),
-                "CODELOOM_PORT": "0",
-                **environment,
-            },
-        )
-
-    def run(self, *arguments: str, code: int = 0, **environment: str) -> tuple[str, str]:
-        """What the command wrote to its two streams; its exit code is checked."""
-        process = self.start(*arguments, **environment)
-        out, err = process.communicate(timeout=150)
-        assert process.returncode == code, (out, err)
-        assert "Traceback" not in err
-        return out, err
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.run(*arguments, "--json")[0])
 
 
 @pytest.fixture(scope="module")
@@ -100,28 +26,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory, repository: Repo) -> Iterator[Shell]:
-    """A shell beside a running `codeloom up`, with the repository ingested."""
+    """A shell beside a running stack, with the repository ingested."""
     shell = Shell(tmp_path_factory.mktemp("home"), repository.path / "shop")
-    server = shell.start("up")
-    try:
-        deadline = time.monotonic() + 90
-        while not (shell.home / "server.json").exists() or not _address(shell.home):
-            assert server.poll() is None, server.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    with shell.serving() as printed:
         shell.run("ingest", str(repository.path))
         yield shell
-        server.send_signal(signal.SIGINT)
-        out, err = server.communicate(timeout=30)
-        assert server.returncode == 0, err
-        assert re.search(r"^Documentation +http://127\.0\.0\.1:\d+/docs$", out, re.MULTILINE)
-    finally:
-        server.kill()
-        server.communicate()
-
-
-def _address(home: Path) -> object:
-    return json.loads((home / "server.json").read_text())["address"]
+    assert re.search(r"^Documentation +http://127\.0\.0\.1:\d+/docs$", printed[0], re.MULTILINE)
 
 
 def test_an_ingestion_ends_with_a_summary(shell: Shell, repository: Repo) -> None:
@@ -271,7 +181,7 @@ def test_tenants_and_keys_are_made_on_the_command_line(shell: Shell) -> None:
     secret, err = shell.run("admin", "key", "create", "acme", "--scope", "read")
     assert re.fullmatch(r"cl_live_[0-9A-Za-z]{42}\n", secret)
     assert "only time" in err
-    address = str(_address(shell.home))
+    address = str(shell.address())
     api = {"CODELOOM_API_URL": address, "CODELOOM_API_KEY": secret.strip()}
     _, err = shell.run("query", "symbols", "Cart", code=1, **api)
     assert "There is no repository yet." in err

@@ -4,7 +4,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.service.cli.test_commands import CART, CHECKOUT, Shell
+from tests.service.cli.shell import CART, CHECKOUT, Shell
 from tests.workers.gitrepo import Repo
 
 
