@@ -53,8 +53,13 @@ bench: venv ## Measure on published packages, as ratios in one run (BENCH= names
 fuzz: venv ## Hostile and random input, for longer than a test run has time
 	@$(BIN)/pytest -n auto --dist worksteal -m fuzz --timeout 1800
 
+scorecard: venv ## Precision and recall against GROUNDTRUTH= on the sources below CHECKOUTS=
+	@test -n "$(GROUNDTRUTH)" -a -n "$(CHECKOUTS)" || \
+	  { echo "make scorecard GROUNDTRUTH=<folder of truths> CHECKOUTS=<folder of sources>" >&2; exit 2; }
+	@$(BIN)/python -m benchmarks.scorecard "$(GROUNDTRUTH)" "$(CHECKOUTS)"
+
 clean: ## Remove the environment and every cache (never the data under CODELOOM_HOME)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find service workers graph parsers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv run lint format test bench fuzz clean
+.PHONY: help venv run lint format test bench fuzz scorecard clean
