@@ -164,7 +164,7 @@ def test_messages_that_come_twice_late_or_from_nowhere_do_nothing(stand: Stand) 
     job_id = stand.request()
     job = stand.ended(job_id)
     tenant = str(stand.tenant_id)
-    for message in (
+    messages = [
         {"tenant_id": tenant, "job_id": str(job_id), "epoch": job.epoch},
         {"tenant_id": tenant, "job_id": str(job_id), "epoch": job.epoch - 1},
         {"tenant_id": tenant, "job_id": str(stand.tenant_id), "epoch": 1},
@@ -172,22 +172,23 @@ def test_messages_that_come_twice_late_or_from_nowhere_do_nothing(stand: Stand) 
         {"tenant_id": tenant, "job_id": str(job_id), "epoch": "z"},
         {"tenant_id": None, "job_id": [], "epoch": {}},
         {"surprise": True},
-    ):
-        send(stand, message)
+    ]
+    send(stand, messages)
     log = stand.logs / "worker.log"
     stand.until(lambda: log.read_text().count("outcome=") >= 7, "the messages are refused")
     assert stand.job(job_id) == job
     assert stand.ended(stand.request(force=True)).state is JobState.SUCCEEDED
 
 
-def send(stand: Stand, kwargs: object) -> None:
-    """Put a message into the queue as somebody else might."""
+def send(stand: Stand, messages: list[dict[str, object]]) -> None:
+    """Put messages into the queue as somebody else might."""
     code = (
         "import json, sys\nfrom workers.celery_app import app\n"
-        "app.send_task('workers.tasks.parse_and_index_repository', kwargs=json.loads(sys.argv[1]))"
+        "for kwargs in json.loads(sys.argv[1]):\n"
+        "    app.send_task('workers.tasks.parse_and_index_repository', kwargs=kwargs)"
     )
     subprocess.run(
-        [sys.executable, "-c", code, json.dumps(kwargs)],
+        [sys.executable, "-c", code, json.dumps(messages)],
         cwd=ROOT,
         env=stand.environment(),
         check=True,
