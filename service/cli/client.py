@@ -8,9 +8,9 @@ from typing import Any, Self
 import httpx
 
 from graph.settings import Settings
+from service.cli import kept
 from service.cli.screen import CommandFailed, remarks
 
-KEY_FILE = "key"
 # What to do, where the API says it in terms of its own addresses.
 _HINTS = {
     "file_not_found": "`codeloom query files` lists the files of the commit.",
@@ -35,12 +35,6 @@ class ApiProblem(CommandFailed):
     def reason(self) -> str:
         """The stable code of the problem."""
         return str(self.problem.get("code"))
-
-
-def kept_key(settings: Settings) -> str | None:
-    """The key of the demonstration tenant, as `codeloom admin seed` keeps it."""
-    path = settings.codeloom_home / KEY_FILE
-    return path.read_text().strip() if path.exists() else None
 
 
 class Client:
@@ -165,16 +159,16 @@ def _started(settings: Settings) -> Iterator[Client]:
 
 def _key(settings: Settings, address: str) -> str:
     """The key that is kept, if it still opens the API; else a new one."""
-    kept = settings.codeloom_api_key or kept_key(settings)
-    if kept is not None:
-        with Client(address, kept) as client:
+    known = settings.codeloom_api_key or kept.read(settings)
+    if known is not None:
+        with Client(address, known) as client:
             try:
                 client.get("/v1/tenant")
             except ApiProblem as problem:
                 if problem.problem.get("status") != httpx.codes.UNAUTHORIZED:
                     raise
             else:
-                return kept
+                return known
     # Only now, because whatever speaks to the database takes long to import.
     from service.cli.seed import ensure_key
     from service.embedded import stack
