@@ -30,8 +30,8 @@ def ensure_key(settings: Settings) -> KeptKey:
     if known and keys.authenticate(settings, known) is not None:
         return KeptKey(known, kept.path_of(settings), new=False)
     with system_session("administration", settings=settings) as connection:
-        known = tenants.find_by_name(connection, name=DEMO_TENANT)
-        tenant = known[0] if known else tenants.create(connection, name=DEMO_TENANT)
+        found = tenants.find_by_name(connection, name=DEMO_TENANT)
+        tenant = found[0] if found else tenants.create(connection, name=DEMO_TENANT)
     with tenant_session(tenant.id, settings=settings) as connection:
         _, secret = keys.create(
             connection,
