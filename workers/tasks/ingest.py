@@ -5,6 +5,7 @@ passes; a later attempt is counted. *Later*: not even an attempt, since nothing 
 tried: the host has no time, the worker no room. *Failed*: trying again would fail again.
 """
 
+import errno
 import os
 import socket
 from uuid import UUID
@@ -23,6 +24,7 @@ from graph.model.ids import JobId, TenantId
 from graph.settings import Settings, get_settings
 from graph.storage import jobs
 from graph.storage.session import Connection, tenant_session
+from parsers.sandbox import ParserDidNotStart
 from workers import lease, pipeline
 from workers.celery_app import app
 from workers.git.errors import ScratchFull
@@ -67,21 +69,43 @@ def run(tenant_id: TenantId, job_id: JobId, epoch: int, settings: Settings) -> s
         return outcome
 
 
+class ParsersUnavailable(CodeloomError):
+    """The worker could not start a parser process."""
+
+    code = "parsers_unavailable"
+    kind = "unavailable"
+    transient = True
+
+
 def _settle(held: Lease, error: Exception, settings: Settings) -> str:
     """Write what an error means for the job, and return it in a word."""
     if isinstance(error, JobCancelled | LeaseLost):
         return error.code  # the row says so already, or belongs to another
-    if isinstance(error, SoftTimeLimitExceeded):
-        error = BudgetExceeded("The job took longer than a job may.")
-    if not isinstance(error, CodeloomError):
-        # A mistake of ours. What it says may hold source text or paths: it is for our log only.
-        _log.error("ingest.raised", error=type(error).__name__, exc_info=error)
-        error = CodeloomError("Something unexpected happened; the operator can see what.")
+    ours = _in_our_words(error)
     try:
         with tenant_session(held.job.tenant_id, role="worker", settings=settings) as conn:
-            return _write(conn, held.job, error)
+            return _write(conn, held.job, ours)
     except LeaseLost as lost:
         return lost.code
+
+
+def _in_our_words(error: Exception) -> CodeloomError:
+    """An error that may be stored and shown."""
+    match error:
+        case CodeloomError():
+            return error
+        case SoftTimeLimitExceeded():
+            return BudgetExceeded("The job took longer than a job may.")
+        case MemoryError():
+            return BudgetExceeded("The repository needs more memory than the worker has.")
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return ScratchFull()
+        case ParserDidNotStart():
+            return ParsersUnavailable()
+        case _:
+            # A mistake of ours. What it says may hold source text or paths: it is for our log only.
+            _log.error("ingest.raised", error=type(error).__name__, exc_info=error)
+            return CodeloomError("Something unexpected happened; the operator can see what.")
 
 
 def _write(conn: Connection, job: jobs.ClaimedJob, error: CodeloomError) -> str:

@@ -1,0 +1,106 @@
+"""What an error means for its job: done, tried again, later, or failed; and what is said of it."""
+
+import errno
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+
+from graph.errors import (
+    BudgetExceeded,
+    CodeloomError,
+    HostRefused,
+    HostUnreachable,
+    JobCancelled,
+    RefNotFound,
+    StorageError,
+)
+from graph.model.jobs import JobState
+from graph.storage import jobs
+from graph.storage.session import system_session
+from parsers.sandbox import ParserDidNotStart
+from tests.workers.stand import Stand
+from workers import pipeline
+from workers.git.errors import ScratchFull
+from workers.stopping import WorkerStops
+from workers.tasks import ingest
+
+QUEUED, FAILED = JobState.QUEUED, JobState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "attempt", "code"),
+    [
+        (StorageError(), QUEUED, 1, "storage_unavailable"),
+        (HostUnreachable(), QUEUED, 1, "host_unreachable"),
+        (ParserDidNotStart("x"), QUEUED, 1, "parsers_unavailable"),
+        (HostRefused(), QUEUED, 0, "host_refused"),
+        (ScratchFull(), QUEUED, 0, "scratch_full"),
+        (OSError(errno.ENOSPC, "no space"), QUEUED, 0, "scratch_full"),
+        (WorkerStops(), QUEUED, 0, "worker_stops"),
+        (RefNotFound("no such ref"), FAILED, 1, "ref_not_found"),
+        (BudgetExceeded(), FAILED, 1, "budget_exceeded"),
+        (SoftTimeLimitExceeded(), FAILED, 1, "budget_exceeded"),
+        (MemoryError(), FAILED, 1, "budget_exceeded"),
+        (KeyError("secret of a tenant"), FAILED, 1, "internal_error"),
+        (OSError(errno.EIO, "/our/path"), FAILED, 1, "internal_error"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_an_error_becomes_one_outcome(
+    stand: Stand,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    state: JobState,
+    attempt: int,
+    code: str,
+) -> None:
+    job_id = stand.request("main")
+    with system_session("dispatch", settings=stand.settings) as conn:
+        (chosen,) = jobs.pick(conn, slots=8, lease_seconds=60)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pipeline, "ingest", fail)
+    ingest.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
+    job = stand.job(job_id)
+    assert (job.state, job.attempt, job.error_code) == (state, attempt, code)
+    assert job.error_message
+    assert "secret" not in job.error_message
+    assert "/our" not in job.error_message
+
+
+def test_a_passing_error_is_final_after_the_last_try(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError
+
+    monkeypatch.setattr(pipeline, "ingest", fail)
+    monkeypatch.setattr("graph.model.jobs._FIRST_DELAY_SECONDS", 0.0)
+    job_id = stand.request("main")
+    states = []
+    for _ in range(4):
+        with system_session("dispatch", settings=stand.settings) as conn:
+            (chosen,) = jobs.pick(conn, slots=8, lease_seconds=60)
+        ingest.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
+        states.append(stand.job(job_id).state)
+    assert states == [QUEUED, QUEUED, QUEUED, FAILED]
+
+
+def test_what_ends_a_cancelled_job_is_not_its_failure(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = stand.request("main")
+    with system_session("dispatch", settings=stand.settings) as conn:
+        (chosen,) = jobs.pick(conn, slots=8, lease_seconds=60)
+
+    def fail(held: object, _: object) -> None:
+        stand.cancel(job_id)
+        stand.until(held.should_stop, "the job knows")  # type: ignore[attr-defined]
+        raise CodeloomError("something broke on the way out")
+
+    monkeypatch.setattr(pipeline, "ingest", fail)
+    assert ingest.run(stand.tenant_id, job_id, chosen.epoch, stand.settings) == JobCancelled.code
+    job = stand.job(job_id)
+    assert (job.state, job.error_code) == (JobState.CANCELLED, None)
