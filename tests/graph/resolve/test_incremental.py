@@ -23,10 +23,14 @@ VARIANTS: dict[str, list[str | None]] = {
         # What is passed here decides what another file gets.
         "from shop.base import Base\n\ndef make(x=None):\n    return x\n\nmake(Base())\n",
         "from shop.base import Base\n\ndef make(x=None):\n    return x\n\nmake(1)\n",
-        ("import nowhere\nfrom shop.base import Base\n\nkept: nowhere.Type = Base()\n\n"
-        "def make():\n    return kept\n"),
-        ("import nowhere\nfrom shop.base import Base\n\nkept: nowhere.Type = None\n\n"
-        "def make():\n    return kept\n"),
+        (
+            "import nowhere\nfrom shop.base import Base\n\nkept: nowhere.Type = Base()\n\n"
+            "def make():\n    return kept\n"
+        ),
+        (
+            "import nowhere\nfrom shop.base import Base\n\nkept: nowhere.Type = None\n\n"
+            "def make():\n    return kept\n"
+        ),
         None,
     ],
     "shop/use.py": [
