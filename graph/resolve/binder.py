@@ -132,10 +132,11 @@ class Binder:
         if len(targets) > 1:
             role = Role.TYPE if record.type_only else Role.READ
             targets = context.inference.of_role(self.file, targets, role)
+        at = (record.line, record.column)
         written = record.name if record.name not in ("", "*", WHOLE) else record.module
-        self._linked(
-            source, targets, EdgeKind.IMPORTS, Rule.IMPORT, record.line, record.column, written
-        )
+        if record.alias and (record.alias_line, record.alias_column) == at:
+            written = record.alias
+        self._linked(source, targets, EdgeKind.IMPORTS, Rule.IMPORT, *at, written)
 
     def _unnamed(self, call: Expression) -> None:
         """A call of what no name stands for: `make()()`, `table[key]()`."""

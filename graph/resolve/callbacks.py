@@ -56,9 +56,10 @@ class Callbacks:
         if len(targets) > 1 and self.context.policy_of(file).overload_by_arity:
             targets = self.context.overloads.choose(file, operands[1:], targets).targets
         groups = [
-            self._by_types(self._expected(target, place.position), position)
+            self._by_types(self._expected(declared, place.position), position)
             for target in targets
             if isinstance(target, int)
+            for declared in (target, *self.context.overloads.declarations(target))
         ]
         if callee.op == Op.MEMBER and not groups:
             receiver = facts.operands[callee.first]

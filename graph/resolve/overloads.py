@@ -44,8 +44,8 @@ class Overloads:
     def __init__(self, context: "Context") -> None:
         self.context = context
 
-    def declared_results(self, function: DefinitionKey) -> list[Values]:
-        """What declarations without a body, beside the function that has one, say it gives."""
+    def declarations(self, function: DefinitionKey) -> list[DefinitionKey]:
+        """The declarations without a body beside the function that has one."""
         file = file_of(function)
         entry = self.context.index.files[file]
         own = entry.names.get(definition_of(function))
@@ -55,11 +55,15 @@ class Overloads:
         beside = table.get(own.name, ())
         if len(beside) < 2:  # noqa: PLR2004 - alone
             return []
+        return [key_of(file, i) for i in beside if entry.names[i].flags & Flag.OVERLOAD]
+
+    def declared_results(self, function: DefinitionKey) -> list[Values]:
+        """What declarations without a body, beside the function that has one, say it gives."""
+        file = file_of(function)
         definitions = self.context.body(file).definitions
         return [
-            self.context.types.of(file, definitions[index].type)
-            for index in beside
-            if entry.names[index].flags & Flag.OVERLOAD
+            self.context.types.of(file, definitions[definition_of(key)].type)
+            for key in self.declarations(function)
         ]
 
     def choose(self, file: int, arguments: list[int], targets: Targets) -> Choice:
