@@ -16,6 +16,7 @@ log.info("ingest.published", nodes=3)
 logging.getLogger("some.library").info("chatter")
 logging.getLogger("some.library").warning("trouble")
 try:
+    password = "hunter2"
     1 / 0
 except ZeroDivisionError:
     log.exception("ingest.failed")
@@ -47,3 +48,10 @@ def test_the_level_decides_what_is_told(level, seen):
     assert ("quiet" in told) is seen
     assert "ingest.failed" in told
     assert "chatter" not in told
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_names_places_and_no_values(form):
+    told = run("info", form)
+    assert "ZeroDivisionError" in told
+    assert told.count("hunter2") == 0, told
