@@ -242,7 +242,7 @@ class Ingestion:
         """All of it visible at once, under the refs that the job is about."""
         with self.stage("publish"):
             said = report.report(located.target, made.parsed, made.record, opened.notes)
-            said["resolution"] = made.history.keep_record(made.record).hex()
+            resolution = made.history.keep_record(made.record)
             made.history.enter(self.job, self.settings)
             snapshot = NewSnapshot(
                 repository=self.job.repository.number,
@@ -253,6 +253,7 @@ class Ingestion:
                 ref=located.target.branch_or_tag,
                 heads=publish.heads(self.job, located.target),
                 facts_packs=tuple(made.history.packs),
+                resolution=resolution,
             )
         published = publish.publish(
             self.job, snapshot, report.timed(said, self.watch.times()), settings=self.settings

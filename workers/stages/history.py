@@ -127,10 +127,9 @@ def _previous(
 
 
 def _read_record(history: History, snapshot: Snapshot) -> ResolutionRecord | None:
-    sha256 = snapshot.report.get("resolution")
-    if not isinstance(sha256, str):
+    if snapshot.resolution is None:
         return None
-    key = artifact_key(history.tenant_id, incremental.KIND, bytes.fromhex(sha256))
+    key = artifact_key(history.tenant_id, incremental.KIND, snapshot.resolution)
     try:
         return incremental.decode(b"".join(history.store.get(key)))
     except (ArtifactNotFound, RecordDamaged) as error:
