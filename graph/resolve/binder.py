@@ -170,7 +170,7 @@ class Binder:
         at = (expression.line, expression.column, expression.name)
         if expression.role in (Role.CALL, Role.CONSTRUCT):
             self._call(source, targets, rule, expression)
-            if self._overloads and expression.role == Role.CONSTRUCT:
+            if expression.role == Role.CONSTRUCT:
                 constructors, rule = self._constructors(index, targets, rule)
                 self._called(source, constructors, rule, at)
             return
@@ -252,11 +252,17 @@ class Binder:
         return self._call_of
 
     def _constructors(self, index: int, targets: Targets, rule: Rule) -> tuple[Targets, Rule]:
-        """The constructors that a construction of the target runs, where overloads tell."""
+        """The constructors that a construction of the target runs: of overloads, those that fit."""
         found: list[Target] = []
+        names = self.context.policy_of(self.file).constructors
         for target in targets if index not in self._anonymous else ():
-            if isinstance(target, int) and self._kind(target) in TYPES:
-                found += self.context.members.constructors(target)
+            if not isinstance(target, int) or self._kind(target) not in TYPES:
+                continue
+            found += self.context.members.constructors(target)
+            for name in names:
+                found += self.context.members.declared(target, name)
+        if not self._overloads:
+            return tuple(found), rule
         return self._overloaded(index, tuple(found), rule) if found else ((), rule)
 
     def _linked(

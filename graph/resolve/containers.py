@@ -10,6 +10,7 @@ from parsers.facts import Expression, FileFacts, Op, Role
 if TYPE_CHECKING:
     from graph.resolve.inference import Evaluator, Inference
 
+_DECLARING = (Role.TYPE, Role.BASE, Role.INTERFACE)
 _NAMED = (Tag.CLASS, Tag.FUNCTION, Tag.MODULE, Tag.EXTERNAL)
 _BY_KEY = ("dict", "Map", "Record", "map", "WeakMap", "HashMap")
 
@@ -84,7 +85,7 @@ class Containers:
         self, file: int, _facts: FileFacts, expression: Expression, operands: list[int]
     ) -> Values:
         groups: list[Values] = []
-        types = expression.role != Role.READ or self.context.policy_of(file).types_in_brackets
+        types = expression.role in _DECLARING or self.context.policy_of(file).types_in_brackets
         for value in self.inference.of_expression(file, operands[0]) if operands else ():
             if not types and value.tag in _NAMED:
                 targets = self.inference.member_targets(value, expression.name)
