@@ -14,6 +14,9 @@ from parsers.language import Rule
 from parsers.languages.python import functions, imports, patterns, targets, types
 from parsers.walk import Walk
 
+# Passed to a function they say little about it, and a fifth of all expressions would be these.
+_LITERALS = frozenset({"string", "integer", "float", "true", "false", "none"})
+
 
 def assignment(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
     """`target: type = value`; a chain `a = b = value` shares one value."""
@@ -165,7 +168,14 @@ def call(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
         walk.push(arguments, scope, first + 1)
         walk.push(callee, scope, first, Role.CALL)
         return
-    common.record_call(walk, node, callee, arguments, scope, dest)
+    values = arguments.named_children if arguments is not None else []
+    values = [value for value in values if not value.is_extra]
+    index = walk.expression(Op.CALL, node, scope, dest, count=1 + len(values))
+    first = walk.expressions[index].first
+    for offset in range(len(values), 0, -1):
+        value = values[offset - 1]
+        walk.push(value, scope, NONE if value.type in _LITERALS else first + offset)
+    walk.push(callee, scope, first, Role.CALL)
 
 
 def keyword_argument(walk: Walk, node: Node, dest: int, scope: int, _role: int) -> None:
@@ -173,8 +183,12 @@ def keyword_argument(walk: Walk, node: Node, dest: int, scope: int, _role: int) 
     at = node.child_by_field_name("name")
     if at is None:
         return
+    value = node.child_by_field_name("value")
+    if value is None or value.type in _LITERALS:
+        walk.push(value, scope)
+        return
     index = walk.expression(Op.KEYWORD, at, scope, dest, name=walk.text(at), count=1)
-    walk.push(node.child_by_field_name("value"), scope, walk.expressions[index].first)
+    walk.push(value, scope, walk.expressions[index].first)
 
 
 def arithmetic(walk: Walk, node: Node, dest: int, scope: int, role: int) -> None:
