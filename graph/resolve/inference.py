@@ -47,9 +47,10 @@ class Inference:
         # What was found in the file at hand: values by expression and by binding, names by binding.
         self._local: dict[int, Values] = {}
         self._bound: dict[int, Values] = {}
-        self._names: dict[int, Found] = {}
+        self._names: dict[int | tuple[str, int], Found] = {}
         self._members: dict[tuple[Values, str], Targets] = {}
         self._local_file = -1
+        self._free_alike = False
         self._evaluators: dict[int, Evaluator] = {
             Op.NAME: self._named,
             Op.IMPORT: self._named,
@@ -65,6 +66,8 @@ class Inference:
         """Expressions of `file` are about to be asked for: remember their values until the next."""
         self._local, self._bound, self._names, self._members = {}, {}, {}, {}
         self._local_file = file
+        # Where bases are searched too, a free name depends on the class that it stands in.
+        self._free_alike = not self.context.policy_of(file).inherited_names
 
     # --- targets: what a name or member refers to ----------------------------------------------
 
@@ -75,9 +78,12 @@ class Inference:
     def found(self, file: int, facts: FileFacts, expression: Expression) -> Found:
         """The same, with the rule that found it."""
         # A name of the file at hand means the same wherever the same binding is used alike.
-        key = NONE
-        if expression.op == Op.NAME and expression.binding != NONE and self._is_local(file):
-            key = expression.binding << _ROLE_BITS | expression.role
+        key: int | tuple[str, int] = NONE
+        if expression.op == Op.NAME and self._is_local(file):
+            if expression.binding != NONE:
+                key = expression.binding << _ROLE_BITS | expression.role
+            elif self._free_alike:
+                key = expression.name, expression.role
             known = self._names.get(key)
             if known is not None:
                 return known
