@@ -45,6 +45,8 @@ class ResolutionPolicy:
     module_style: ModuleStyle
     class_scope: ClassScope
     package_scope: bool = False  # files of one package see each other's top-level names
+    # How the names of files end whose declarations all files see, unless they import or export.
+    ambient_suffixes: tuple[str, ...] = ()
     inherited_names: bool = False  # bare names are also members of base types
     last_binding_wins: bool = True  # a later binding in the same scope replaces an earlier one
     constructors: tuple[str, ...] = ()  # methods that an instantiation runs, first found
@@ -56,6 +58,8 @@ class ResolutionPolicy:
     # Whether brackets behind a function or type of its own are type arguments: `first[int](x)`.
     types_in_brackets: bool = True
     builtin_module: str = "builtins"  # where the builtins are said to live
+    # What the language calls the types that syntax makes everywhere: list, dict, tuple.
+    builtin_names: Mapping[str, str] = field(default_factory=dict)
     # Methods, types and variables of one name are different things, told apart by their use.
     separate_names: bool = False
     # Types and values of one name are different things, told apart by their use.

@@ -99,7 +99,8 @@ class Context:
 
     def builtin(self, file: int, name: str) -> str:
         """The full name of a type that the file's language provides."""
-        return f"{self.policy_of(file).builtin_module}.{name}"
+        policy = self.policy_of(file)
+        return f"{policy.builtin_module}.{policy.builtin_names.get(name, name)}"
 
     def builtin_instance(self, file: int, name: str, arguments: tuple[Values, ...] = ()) -> Value:
         """An instance of a type that the file's language provides."""

@@ -81,6 +81,8 @@ class Index:
     def _join_package(self, file: IndexedFile) -> None:
         package = self.packages.setdefault(file.package, Package())
         package.files.append(file)
+        if file.language.policy.ambient_suffixes and _is_module(file.outline):
+            return
         for name in file.outline.names:
             if name.container != NONE:
                 continue
@@ -149,6 +151,19 @@ class Index:
         return scattered.get(name.name, {}) if name is not None else {}
 
 
+def ambient_key(family: str) -> str:
+    """The package of the files whose declarations all files of a family see."""
+    return f"{family}:<ambient>"
+
+
+def _is_module(outline: Outline) -> bool:
+    """Whether a file imports or exports anything, so that its other names are its own."""
+    exported = Flag.EXPORTED | Flag.DEFAULT_EXPORT
+    return bool(outline.imports or outline.exports) or any(
+        name.flags & exported for name in outline.names if name.container == NONE
+    )
+
+
 def package_key(path: str, language: Language, outline: Outline) -> str:
     """Which package a file belongs to; "" where each file is a module of its own."""
     policy = language.policy
@@ -157,4 +172,6 @@ def package_key(path: str, language: Language, outline: Outline) -> str:
         return f"{policy.family}:{posixpath.dirname(path)}:{outline.package}"
     if policy.module_style == ModuleStyle.CLAUSE:
         return f"{policy.family}:{outline.package}"
+    if policy.ambient_suffixes and path.endswith(policy.ambient_suffixes):
+        return ambient_key(policy.family)
     return ""

@@ -3,7 +3,7 @@
 from graph.model.edges import Rule
 from graph.resolve.context import Context
 from graph.resolve.exports import WHOLE, Exports
-from graph.resolve.index import IndexedFile
+from graph.resolve.index import IndexedFile, ambient_key
 from graph.resolve.values import (
     DefinitionKey,
     Tag,
@@ -113,9 +113,12 @@ class Lookup:
 
     def _outside(self, entry: IndexedFile, facts: FileFacts, name: str) -> Found:
         context = self.context
-        if entry.package:
-            context.touch_package(entry.package)
-            keys = context.index.packages[entry.package].top.get(name)
+        shared = entry.package
+        if entry.language.policy.ambient_suffixes:
+            shared = ambient_key(entry.family)
+        if shared in context.index.packages:
+            context.touch_package(shared)
+            keys = context.index.packages[shared].top.get(name)
             if keys:
                 return tuple(keys), Rule.PACKAGE
         for record in facts.imports:

@@ -2,39 +2,47 @@
 
 LIBRARY = "<lib>"
 
-_ECMASCRIPT = """AggregateError Array ArrayBuffer AsyncDisposableStack AsyncGenerator AsyncIterable
-    AsyncIterableIterator AsyncIterator Atomics BigInt BigInt64Array BigUint64Array Boolean DataView
-    Date DisposableStack Error EvalError FinalizationRegistry Float32Array Float64Array Function
-    Generator Infinity Int16Array Int32Array Int8Array Intl Iterable Iterator JSON Map Math NaN
-    Number Object Promise PromiseLike Proxy RangeError ReadonlyArray ReadonlyMap ReadonlySet
-    ReferenceError Reflect RegExp Set SharedArrayBuffer String Symbol SyntaxError TypeError
-    URIError Uint16Array Uint32Array Uint8Array Uint8ClampedArray WeakMap WeakRef WeakSet arguments
-    decodeURI decodeURIComponent encodeURI encodeURIComponent escape eval globalThis isFinite isNaN
-    parseFloat parseInt undefined unescape"""
+_ECMASCRIPT = """AggregateError Array ArrayBuffer AsyncDisposableStack AsyncGenerator
+    AsyncIterable AsyncIterableIterator AsyncIterator Atomics BigInt BigInt64Array
+    BigUint64Array Boolean DataView Date DisposableStack Error EvalError FinalizationRegistry
+    Float32Array Float64Array Function Generator Infinity Int16Array Int32Array Int8Array Intl
+    Iterable IterableIterator Iterator JSON Map Math NaN Number Object Promise PromiseLike
+    Proxy RangeError ReadonlyArray ReadonlyMap ReadonlySet ReferenceError Reflect RegExp Set
+    SharedArrayBuffer String Symbol SyntaxError TypeError URIError Uint16Array Uint32Array
+    Uint8Array Uint8ClampedArray WeakMap WeakRef WeakSet arguments decodeURI decodeURIComponent
+    encodeURI encodeURIComponent escape eval globalThis isFinite isNaN parseFloat parseInt
+    undefined unescape"""
 
-_TYPES = """ArrayLike Awaited Capitalize ConstructorParameters Exclude Extract InstanceType
-    Lowercase NoInfer NonNullable Omit OmitThisParameter Parameters Partial Pick PropertyDescriptor
-    PropertyKey Readonly Record RegExpExecArray RegExpMatchArray Required ReturnType
-    TemplateStringsArray ThisParameterType ThisType Uncapitalize Uppercase"""
+_TYPES = """ArrayConstructor ArrayLike Awaited BooleanConstructor Capitalize
+    ConstructorParameters Exclude Extract FunctionConstructor ImportMeta InstanceType Lowercase
+    MapConstructor NumberConstructor ObjectConstructor PromiseConstructor ProxyHandler
+    SetConstructor StringConstructor SymbolConstructor TypedPropertyDescriptor NoInfer
+    NonNullable Omit OmitThisParameter Parameters Partial Pick PropertyDescriptor PropertyKey
+    Readonly Record RegExpExecArray RegExpMatchArray Required ReturnType TemplateStringsArray
+    ThisParameterType ThisType Uncapitalize Uppercase"""
 
 _PLATFORM = """AbortController AbortSignal Blob BroadcastChannel ByteLengthQueuingStrategy
     CompressionStream CountQueuingStrategy Crypto CryptoKey CustomEvent DOMException DOMParser
-    DecompressionStream Document DocumentFragment Element Event EventSource EventTarget File
-    FileList FileReader FormData HTMLElement HTMLFormElement HTMLInputElement Headers History Image
-    IntersectionObserver KeyboardEvent Location MessageChannel MessageEvent MessagePort MouseEvent
-    MutationObserver Navigator Node NodeList Notification Performance ReadableStream Request
-    ResizeObserver Response SVGElement Storage SubtleCrypto TextDecoder TextEncoder TransformStream
-    URL URLSearchParams WebAssembly WebSocket Window Worker WritableStream XMLHttpRequest alert atob
-    btoa caches cancelAnimationFrame clearImmediate clearInterval clearTimeout confirm console
-    crypto customElements document fetch history localStorage location matchMedia navigator
-    performance postMessage prompt queueMicrotask requestAnimationFrame requestIdleCallback screen
-    self sessionStorage setImmediate setInterval setTimeout structuredClone window"""
+    DecompressionStream Document DocumentFragment DragEvent Element Event EventListener
+    EventSource EventTarget File FileList FileReader FocusEvent FormData HTMLAnchorElement
+    HTMLButtonElement HTMLCanvasElement HTMLDivElement HTMLElement HTMLFormElement
+    HTMLImageElement HTMLInputElement HTMLOptionElement HTMLSelectElement HTMLSpanElement
+    HTMLStyleElement HTMLTableElement HTMLTemplateElement HTMLTextAreaElement HTMLVideoElement
+    Headers History Image IntersectionObserver KeyboardEvent Location MessageChannel
+    MessageEvent MessagePort MouseEvent MutationObserver Navigator Node NodeList Notification
+    Performance PointerEvent ReadableStream Request ResizeObserver Response SVGElement
+    ShadowRoot Storage SubtleCrypto Text TextDecoder TextEncoder TouchEvent TransformStream URL
+    URLSearchParams WebAssembly WebSocket Window Worker WritableStream XMLHttpRequest alert
+    atob btoa caches cancelAnimationFrame clearImmediate clearInterval clearTimeout confirm
+    console crypto customElements document fetch history localStorage location matchMedia
+    navigator performance postMessage prompt queueMicrotask requestAnimationFrame
+    requestIdleCallback screen self sessionStorage setImmediate setInterval setTimeout
+    structuredClone window"""
 
 _NODE = """Buffer NodeJS __dirname __filename exports global module process require"""
 
-_TEST = (
-    """after afterAll afterEach before beforeAll beforeEach describe expect it jest suite test"""
-)
+_TEST = """after afterAll afterEach before beforeAll beforeEach describe expect it jasmine jest
+    suite test vi"""
 
 BUILTINS = frozenset(f"{_ECMASCRIPT} {_TYPES} {_PLATFORM} {_NODE} {_TEST}".split())
 

@@ -46,6 +46,16 @@ class Whole {
 }
 export = Whole;
 //       ^^^^^ refers export; resolves whole.ts:Whole
+// --- path: types/globals.d.ts ---
+declare const BUILD: { mode: Mode };
+//            ^^^^^ defines constant BUILD
+type Mode = "fast" | "slow";
+interface Plugin {
+  setup(): void;
+}
+declare function register(plugin: Plugin): void;
+// --- path: types/module.d.ts ---
+export declare function own(): void;
 // --- path: main.ts ---
 import type Shape from "./geo";
 //          ^^^^^ refers import; resolves geo.ts:Shape
@@ -78,6 +88,13 @@ function draw(shape: Shape, point: Geo.Point, form: Form) {
   //   ^ refers read; resolves geo.ts:Axis.Y
   Flat.Inner.area;
   //   ^^^^^ resolves geo.ts:Geo.Flat.Inner
+  register(null as Plugin);
+  // <- refers call; resolves types/globals.d.ts:register
+  //               ^^^^^^ refers type; resolves types/globals.d.ts:Plugin
+  BUILD.mode;
+  // <- refers read; resolves types/globals.d.ts:BUILD
+  own();
+  // <- resolves nothing
   new Whole().run();
   //  ^^^^^ refers construct; resolves whole.ts:Whole
   //          ^^^ refers call; resolves whole.ts:Whole.run
