@@ -58,7 +58,7 @@ class Documents:
 
     def resolve(self, number: int, source: SourceDocument) -> ResolvedDocument:
         """Everything the file with this number in the index contributes."""
-        self.context.memo.touched = set()
+        self.context.memo.begin_document()
         binder = Binder(self.context, number)
         maker = RowMaker(self, binder, source)
         maker.add_definitions()
