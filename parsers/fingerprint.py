@@ -26,6 +26,7 @@ _SHARED = (
     "facts",
     "interface",
     "language",
+    "naming",
     "registry",
     "rules",
     "scopes",
