@@ -2,6 +2,7 @@
 
 from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.resolve.context import Context
+from graph.resolve.depth import room
 from graph.resolve.exports import WHOLE
 from graph.resolve.links import TYPES, VARIABLES, Link
 from graph.resolve.structure import structure
@@ -77,16 +78,25 @@ class Binder:
         self._overloads = context.policy_of(file).overload_by_arity
 
     def links(self) -> list[Link]:
-        """All links of the file: imports, then uses in order, then overrides."""
+        """All links of the file: imports, uses, then what its structure says."""
+        with room():
+            self._bind()
+        return self._links
+
+    def _bind(self) -> None:
         self.context.inference.enter_file(self.file)
         for record in self.facts.imports:
             self._import(record)
         name, member = Op.NAME, Op.MEMBER
-        for index, expression in enumerate(self.facts.expressions):
+        facts = self.facts
+        # Backwards, because operands come after what they are operands of: what a long chain of
+        # calls starts with is known before the chain is asked for, and nothing goes deep.
+        for index in range(len(facts.expressions) - 1, -1, -1):
+            expression = facts.expressions[index]
             op = expression.op
             if op == name:
                 if expression.binding >= 0 and not self.with_locals:
-                    local = self.facts.definitions[expression.binding]
+                    local = facts.definitions[expression.binding]
                     if local.flags & _LOCALS == Flag.LOCAL and expression.role != Role.CALL:
                         continue
                 self._use(index, expression)
@@ -95,7 +105,6 @@ class Binder:
             elif op in _CALLS:
                 self._unnamed(expression)
         self._links.extend(structure(self.context, self.file, self.facts))
-        return self._links
 
     def _heads(self) -> dict[int, int]:
         """Bases and decorators stand outside the definition they belong to; it is their source."""

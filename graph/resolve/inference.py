@@ -10,6 +10,7 @@ from graph.model.edges import Rule
 from graph.resolve.calls import Calls
 from graph.resolve.containers import Containers
 from graph.resolve.context import Context
+from graph.resolve.depth import MAX_EXPRESSIONS
 from graph.resolve.lookup import Found
 from graph.resolve.operations import Operations
 from graph.resolve.values import (
@@ -51,6 +52,7 @@ class Inference:
         self._members: dict[tuple[Values, str], Targets] = {}
         self._local_file = -1
         self._free_alike = False
+        self._depth = 0
         self._evaluators: dict[int, Evaluator] = {
             Op.NAME: self._named,
             Op.IMPORT: self._named,
@@ -222,12 +224,20 @@ class Inference:
         return values
 
     def evaluate(self, file: int, facts: FileFacts, expression: Expression) -> Values:
-        """What an expression stands for; bounded by the memo's depth, not by the source's."""
+        """What an expression stands for; below a depth that no honest code has, nothing."""
         evaluator = self._evaluators.get(expression.op)
         if evaluator is None:
             return NOTHING
+        if self._depth >= MAX_EXPRESSIONS:
+            self.context.memo.give_up()
+            return NOTHING
+        self._depth += 1
         first = expression.first
-        return evaluator(file, facts, expression, facts.operands[first : first + expression.count])
+        operands = facts.operands[first : first + expression.count]
+        try:
+            return evaluator(file, facts, expression, operands)
+        finally:
+            self._depth -= 1
 
     def of_definition(self, key: DefinitionKey) -> Values:
         """What using a definition's name gives."""

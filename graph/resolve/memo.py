@@ -12,9 +12,10 @@ Every answer also carries the files it was drawn from. They become the document'
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
+from graph.resolve.depth import MAX_QUESTIONS
+
 Answer = TypeVar("Answer")
 
-_MAX_DEPTH = 48
 _NO_CUT = 1 << 30
 # Answers computed for one document. Real files take a few per line; past this the remaining
 # questions go unanswered, which counts as unresolved, and the job goes on.
@@ -46,6 +47,11 @@ class Memo:
         """Whether no question is being answered right now."""
         return not self._active
 
+    def give_up(self) -> None:
+        """The answer in the making is not whole: it holds no longer than the outermost question."""
+        if self._active:
+            self._cut = 0
+
     def ask(self, key: Hashable, compute: Callable[[], Answer], nothing: Answer) -> Answer:
         """The answer to `key`, computed if it is not known; `nothing` where a cycle closes."""
         known = self._answers.get(key)
@@ -59,7 +65,7 @@ class Memo:
             return leaning[0]  # type: ignore[return-value]  # as above
         depth = len(self._active)
         at = self._active.get(key)
-        if at is not None or depth >= _MAX_DEPTH or self._computed >= _MAX_COMPUTED:
+        if at is not None or depth >= MAX_QUESTIONS or self._computed >= _MAX_COMPUTED:
             self._cut = min(self._cut, at if at is not None else 0)
             return nothing
         return self._compute(key, depth, compute)

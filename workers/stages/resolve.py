@@ -30,7 +30,7 @@ from workers.stages.parse import ParsedFile, ParsedFiles
 # Expressions of decoded bodies that are kept: about 150 MB. The whole of a small repository, and
 # of a large one the files that many others look into.
 _KEPT_EXPRESSIONS = 1_000_000
-_REPORT_EVERY = 64
+_REPORT_EVERY = 16
 
 
 @dataclass(frozen=True, slots=True)

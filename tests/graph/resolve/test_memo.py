@@ -3,7 +3,8 @@
 from graph.resolve.memo import Memo
 from tests.graph.resolve.project import resolve
 
-_FUNCTIONS = 40
+# So many that their paths outnumber what can be walked, and each is called often enough to count.
+_FUNCTIONS = 14
 
 
 def test_a_tangle_of_functions_is_walked_once() -> None:
@@ -50,7 +51,18 @@ def test_an_answer_carries_what_it_was_drawn_from_each_time_it_is_given() -> Non
 
 def test_too_many_questions_in_one_document_go_unanswered_and_the_next_begins_anew() -> None:
     memo = Memo()
-    memo._computed = 10**9  # noqa: SLF001 - as if a document had asked that much
+    memo._computed = 10**9
     assert memo.ask("x", lambda: 1, 0) == 0
     memo.begin_document()
     assert memo.ask("x", lambda: 1, 0) == 1
+
+
+def test_a_chain_of_thousands_of_calls_is_followed_to_its_end() -> None:
+    chain = ".step()" * 5_000
+    source = (
+        "class Walker:\n    def step(self) -> 'Walker': ...\n    def stop(self): ...\n\n"
+        f"Walker(){chain}.stop()\n"
+    )
+    found = resolve({"chain.py": source}).documents["chain.py"]
+    stop = next(node[0] for node in found.nodes if node[3] == "Walker.stop")
+    assert [edge for edge in found.edges if edge[1] == stop and edge[0] == found.nodes[0][0]]
