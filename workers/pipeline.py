@@ -49,7 +49,7 @@ def ingest(held: Lease, settings: Settings) -> None:
     with scratch.folder(settings.scratch, f"{held.job.id}.{held.job.epoch}") as folder:
         access = ingestion.access(folder)
         located = ingestion.locate(access)
-        if ingestion.answer_unchanged(located):
+        if ingestion.answer_unchanged(located, access):
             return
         opened = ingestion.checkout(located, access)
         made = ingestion.make(located, opened)
@@ -113,7 +113,7 @@ class Ingestion:
             )
             return checkout.locate(remote, self.job.commit or self.job.ref, access)
 
-    def answer_unchanged(self, located: Located) -> bool:
+    def answer_unchanged(self, located: Located, access: Access) -> bool:
         """Whether the commit was published before: then its refs answer with that, and all is done.
 
         Unless the job is forced.
@@ -123,7 +123,8 @@ class Ingestion:
         known = publish.find(self.job, located.target, pipeline_version(), settings=self.settings)
         if known is None:
             return False
-        unchanged = {**known.report, "ref": located.target.branch_or_tag, "unchanged": True}
+        said = {"ref": located.target.branch_or_tag, "notes": checkout.notes(located, access)}
+        unchanged = {**known.report, **said, "unchanged": True}
         publish.publish_again(
             self.job,
             known,

@@ -53,12 +53,13 @@ def report(
 
 
 def timed(report: Report, stages: list[StageTime]) -> Report:
-    """The report with what each stage took."""
+    """The report with what each stage took. An unchanged commit's lines were not gone through."""
     seconds = sum(stage.wall_seconds for stage in stages)
+    lines = 0 if report.get("unchanged") else report["lines"]
     return {
         **report,
         "stages": [asdict(stage) for stage in stages],
-        "lines_per_second": round(report["lines"] / seconds) if seconds else 0,
+        "lines_per_second": round(lines / seconds) if seconds else 0,
     }
 
 

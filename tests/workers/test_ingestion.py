@@ -113,6 +113,18 @@ def test_uncommitted_work_is_noted(running: Stand) -> None:
     assert note.startswith("Uncommitted work was left out: 1 changed file and 1 untracked file.")
 
 
+def test_uncommitted_work_is_noted_of_an_unchanged_commit_too(running: Stand) -> None:
+    running.repo.commit(FILES)
+    running.ended(running.request())
+    running.repo.write({"new.py": "x = 1\n"})
+    job = running.ended(running.request())
+    assert job.report is not None
+    (note,) = job.report["notes"]
+    assert job.report["unchanged"] is True
+    assert note.startswith("Uncommitted work was left out: 1 untracked file.")
+    assert job.report["lines_per_second"] == 0
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ("ref", "code"), [(None, "repository_empty"), ("nowhere", "repository_empty")]

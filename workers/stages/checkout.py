@@ -100,6 +100,13 @@ def checkout(located: Located, access: Access) -> Opened:
             return Opened(opened, _notes(located, opened))
 
 
+def notes(located: Located, access: Access) -> list[str]:
+    """What is noted at a checkout, where none is needed."""
+    if isinstance(located.remote, LocalRepository) and located.target.is_default:
+        return checkout(located, access).notes
+    return []
+
+
 def _notes(located: Located, opened: Checkout) -> list[str]:
     """A note on uncommitted work, where the commit is the one that the work tree is at."""
     repository = located.remote
