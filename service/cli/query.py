@@ -1,7 +1,7 @@
 """`codeloom query`: questions to the graph, as readable tables or as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,8 +16,12 @@ Repo = Annotated[
     str | None,
     typer.Option("--repo", help="Id, name or address; the default is the one of this folder."),
 ]
-Ref = Annotated[str | None, typer.Option(help="A branch or tag; the default is HEAD.")]
+Ref = Annotated[
+    str | None, typer.Option(help="A branch, a tag or a whole commit id; the default is HEAD.")
+]
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Rows at most.")]
+Match = Literal["exact", "prefix", "fuzzy"]
+Status = Literal["parsed", "partial", "skipped"]
 Json = Annotated[bool, typer.Option("--json", help="What the API answered.")]
 SymbolArgument = Annotated[
     str,
@@ -48,7 +52,7 @@ def symbols(
     ref: Ref = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; repeatable.")] = None,
     path: InPath = None,
-    match: Annotated[str, typer.Option(help="exact, prefix or fuzzy.")] = "prefix",
+    match: Annotated[Match, typer.Option(help="How the name is compared.")] = "prefix",
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
@@ -146,7 +150,7 @@ def files(
     *,
     repo: Repo = None,
     ref: Ref = None,
-    status: Annotated[str | None, typer.Option(help="parsed, partial or skipped.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only these.")] = None,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
@@ -214,7 +218,10 @@ def _show(
     if json:
         as_json(answer)
         return
-    table(columns, rows)
+    if rows:
+        table(columns, rows)
+    else:
+        Target.nothing()
     if "snapshot" in answer:
         heading(answer["snapshot"], answer["coverage"])
     if answer.get("next_cursor"):

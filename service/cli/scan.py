@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -26,7 +26,7 @@ def scan(
 
     summary = Scanned()
     encoder = msgspec.json.Encoder()
-    out = sys.stdout.buffer if str(jsonl) == "-" else jsonl.open("wb")
+    out = sys.stdout.buffer if str(jsonl) == "-" else _opened(jsonl)
     try:
         for record in records(path, summary=summary):
             out.write(encoder.encode(record) + b"\n")
@@ -48,3 +48,12 @@ def scan(
                 },
             }
         )
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("wb")
+    except OSError as error:
+        raise CommandFailed(
+            f"{file} cannot be written: {error.strerror}.", "Name a file in an existing folder."
+        ) from error

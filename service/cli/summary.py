@@ -14,6 +14,8 @@ def show(job: Mapping[str, Any]) -> None:
     files = report.get("files", {})
     console = answers()
     console.print(Text(_first_line(job, report), style="bold"))
+    if report.get("unchanged"):
+        console.print(Text("Nothing to do: this commit was in the graph already."))
     for note in report.get("notes", []):
         console.print(Text(f"note: {note}"))
     _counts("language", "files", files.get("by_language", {}))
@@ -61,8 +63,9 @@ def _stages(report: Mapping[str, Any]) -> None:
     wall = sum(stage["wall_seconds"] for stage in stages)
     cpu = sum(stage["cpu_seconds"] for stage in stages)
     table(["stage", "wall s", "CPU s"], [*rows, ("total", float(wall), float(cpu))])
-    answers().print()
-    answers().print(Text(f"{report.get('lines_per_second', 0):,.0f} lines a second"))
+    if not report.get("unchanged"):
+        answers().print()
+        answers().print(Text(f"{report.get('lines_per_second', 0):,.0f} lines a second"))
 
 
 def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -13,6 +13,7 @@ from service.cli.ingest import address_of
 from service.cli.screen import CommandFailed, remarks, table
 
 _SYMBOL_ID = re.compile(r"[0-9a-f]{16}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Candidates that are listed before the list is cut.
 _CANDIDATES = 20
@@ -28,11 +29,11 @@ class Target:
 
     def get(self, path: str, /, **query: Any) -> Any:  # noqa: ANN401 - JSON
         """The answer of the API about this repository."""
-        return self.client.get(self._path(path), ref=self.ref, **query)
+        return self.client.get(self._path(path), **self._at(), **query)
 
     def pages(self, path: str, /, *, limit: int, **query: Any) -> dict[str, Any]:  # noqa: ANN401
         """Up to `limit` items of a list about this repository."""
-        return self.client.pages(self._path(path), limit=limit, ref=self.ref, **query)
+        return self.client.pages(self._path(path), limit=limit, **self._at(), **query)
 
     def linked(self, what: str, symbol: str, path: str | None, limit: int) -> dict[str, Any]:
         """The references, callers or callees of a symbol as somebody named it."""
@@ -67,6 +68,11 @@ class Target:
         )
 
     @staticmethod
+    def nothing() -> None:
+        """Say that a list has no rows."""
+        remarks().print("Nothing is known to fit.")
+
+    @staticmethod
     def more() -> None:
         """Say that a list goes on."""
         remarks().print("There is more: raise --limit.", style="dim")
@@ -84,6 +90,11 @@ class Target:
         found = self.pages("symbols", limit=5, q=last, match="fuzzy")["items"]
         names = ", ".join(dict.fromkeys(one["qualified_name"] for one in found))
         return f"Similar names: {names}." if names else ""
+
+    def _at(self) -> dict[str, str | None]:
+        if self.ref is not None and _COMMIT.fullmatch(self.ref):
+            return {"commit": self.ref}
+        return {"ref": self.ref}
 
     def _path(self, path: str) -> str:
         return f"/v1/repositories/{self.repository_id}/{path}"

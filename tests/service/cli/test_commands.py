@@ -92,6 +92,26 @@ def test_symbols_are_listed_in_a_table(shell: Shell) -> None:
     assert [line.split()[0] for line in fuzzy.splitlines()] == ["symbol", "checkout"]
 
 
+def test_a_commit_answers_by_its_id(shell: Shell) -> None:
+    commit = shell.json("query", "symbols", "Cart")["snapshot"]["commit"]
+    assert shell.json("query", "symbols", "Cart", "--ref", commit)["snapshot"]["commit"] == commit
+
+
+def test_no_answer_is_said_and_a_wrong_word_is_refused_with_the_right_ones(shell: Shell) -> None:
+    _, err = shell.run("query", "symbols", "NoSuchName")
+    assert "Nothing is known to fit." in err
+    _, err = shell.run("query", "symbols", "--match", "almost", "Cart", code=2)
+    assert "fuzzy" in err
+    _, err = shell.run("query", "files", "--status", "lost", code=2)
+    assert "partial" in err
+
+
+def test_an_unchanged_commit_is_said_to_be_one(shell: Shell) -> None:
+    out, _ = shell.run("ingest", ".")
+    assert "Nothing to do: this commit was in the graph already." in out
+    assert "lines a second" not in out
+
+
 @pytest.mark.parametrize("name", ["Cart.add", "shop.cart.Cart.add"])
 def test_callers_are_asked_for_by_name(name: str, shell: Shell) -> None:
     out, _ = shell.run("query", "callers", name)
@@ -224,3 +244,9 @@ def test_every_command_explains_itself(shell: Shell) -> None:
         assert "Usage:" in out
     _, err = shell.run("nonsense", code=2)
     assert "No such command" in err
+
+
+def test_records_that_cannot_be_written_are_said_to_be(shell: Shell) -> None:
+    _, err = shell.run("scan", ".", "--jsonl", "/nowhere/at/all.jsonl", code=1)
+    assert "/nowhere/at/all.jsonl cannot be written" in err
+    assert "Traceback" not in err
