@@ -71,6 +71,9 @@ class ResolutionPolicy:
     conversions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     structural_interfaces: bool = False  # a type implements what it has the methods of
     entry_names: tuple[str, ...] = ()  # files that stand for their folder: __init__, index
+    module_suffixes: tuple[str, ...] = ()  # what a module's name lacks to be a path, best first
+    # What a file with this suffix may be compiled from, where imports name the compiled file.
+    compiled_suffixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # Members of builtin types that give back the type of an element or of the value itself; the
     # keys are `type.member` or `*.member`, the values `self`, `element`, `key`, `value`, `owner`
     # (for a function of the type itself) or a builtin type.

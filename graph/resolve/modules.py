@@ -28,7 +28,7 @@ class Modules:
         self.index = index
         self.manifests = manifests
         self.dotted = _DottedModules(index)
-        self.paths = PathModules(index, manifests)
+        self._paths: dict[str, PathModules] = {}
         self._go_folders = self._packages_by_folder()
         self._found: dict[tuple[str, str, str, int], Value] = {}
 
@@ -42,6 +42,14 @@ class Modules:
                 self, file, name, level
             )
         return value
+
+    def paths_of(self, file: IndexedFile) -> PathModules:
+        """The finder of path-like modules for the family of a file."""
+        found = self._paths.get(file.family)
+        if found is None:
+            policy = file.language.policy
+            found = self._paths[file.family] = PathModules(self.index, self.manifests, policy)
+        return found
 
     def submodule(self, value: Value, name: str) -> Value | None:
         """The module or folder `name` inside a module or package value, if there is one."""
@@ -84,7 +92,7 @@ def _dotted(modules: Modules, file: IndexedFile, name: str, level: int) -> Value
 
 
 def _path(modules: Modules, file: IndexedFile, name: str, _level: int) -> Value:
-    found = modules.paths.find(file.path, name)
+    found = modules.paths_of(file).find(file.path, name)
     return module(found) if found is not None else Value(Tag.EXTERNAL, -1, name)
 
 
@@ -142,6 +150,14 @@ class _DottedModules:
         for file in files:
             if _stem(file) in file.language.policy.entry_names:
                 self.packages.add(posixpath.dirname(file.path))
+        policies = {f.language.policy.family: f.language.policy for f in files}.values()
+        self.suffixes = [suffix for policy in policies for suffix in policy.module_suffixes]
+        self.entries = [
+            name + suffix
+            for policy in policies
+            for name in policy.entry_names
+            for suffix in policy.module_suffixes
+        ]
         roots = {self._root(file) for file in files} | {""}
         for file in files:
             self._register(file, roots)
@@ -182,8 +198,8 @@ class _DottedModules:
     def inside(self, folder: str, parts: list[str]) -> Value | None:
         """The module that `parts` name below a folder."""
         path = posixpath.join(folder, *parts) if parts else folder
-        candidates = [f"{path}{ext}" for ext in (".py", ".pyi")] if parts else []
-        candidates += [posixpath.join(path, f"__init__{ext}") for ext in (".py", ".pyi")]
+        candidates = [path + suffix for suffix in self.suffixes] if parts else []
+        candidates += [posixpath.join(path, entry) for entry in self.entries]
         for candidate in candidates:
             file = self.index.by_path.get(candidate)
             if file is not None:
@@ -204,4 +220,5 @@ def _distance(file: IndexedFile, importer: IndexedFile) -> tuple[int, int, int, 
         if mine != theirs:
             break
         shared += 1
-    return (-shared, file.path.endswith(".pyi"), file.path.count("/"), file.path)
+    best, *_ = file.language.policy.module_suffixes
+    return (-shared, not file.path.endswith(best), file.path.count("/"), file.path)

@@ -4,21 +4,21 @@ import posixpath
 
 from graph.resolve.index import Index, IndexedFile
 from graph.resolve.manifests import Manifests, NodePackage
-from parsers import registry
+from parsers.language import ResolutionPolicy
 
-# TypeScript lets an import name the file that compilation will make.
-_COMPILED = {".js": (".ts", ".tsx"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
-_EXTENSIONS = (".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
 _BUILT_FOLDERS = ("dist", "lib", "build", "out", "cjs", "esm", "es", "types")
 
 
 class PathModules:
     """Finds the file a path-like module name means."""
 
-    def __init__(self, index: Index, manifests: Manifests) -> None:
+    def __init__(self, index: Index, manifests: Manifests, policy: ResolutionPolicy) -> None:
         self.index = index
         self.manifests = manifests
-        self.known = {ext for ext in registry.by_extension() if ext in _EXTENSIONS}
+        self.family = policy.family
+        self.suffixes = policy.module_suffixes
+        self.entries = policy.entry_names
+        self.sources_of = policy.compiled_suffixes
 
     def find(self, importer: str, name: str) -> IndexedFile | None:
         """The file, or None if the module is none of the repository's."""
@@ -40,15 +40,14 @@ class PathModules:
         path = "" if path == "." else path
         by_path = self.index.by_path
         stem, extension = posixpath.splitext(path)
-        for compiled in _COMPILED.get(extension, ()):
+        for compiled in self.sources_of.get(extension, ()):
             file = by_path.get(stem + compiled)
             if file is not None:
                 return file
-        candidates = [path, *(path + ext for ext in _EXTENSIONS)]
-        candidates += [posixpath.join(path, "index" + ext) for ext in _EXTENSIONS]
+        candidates = [path, *(path + suffix for suffix in self.suffixes), *self._entries(path)]
         for candidate in candidates:
             file = by_path.get(candidate)
-            if file is not None and file.family == "javascript":
+            if file is not None and file.family == self.family:
                 return file
         package = self.manifests.packages_by_folder.get(path)
         return self._entry(package, ".") if package is not None and path else None
@@ -110,9 +109,17 @@ class PathModules:
     def _beside_manifest(self, path: str) -> IndexedFile | None:
         """Like `at`, without asking the folder's own manifest again."""
         path = "" if path == "." else path
-        names = [path + ext for ext in _EXTENSIONS] if path else []
-        names += [posixpath.join(path, "index" + ext) for ext in _EXTENSIONS]
+        names = [path + suffix for suffix in self.suffixes] if path else []
+        names += self._entries(path)
         return next((f for n in names if (f := self.index.by_path.get(n)) is not None), None)
+
+    def _entries(self, folder: str) -> list[str]:
+        """The files that may stand for a folder."""
+        return [
+            posixpath.join(folder, name + suffix)
+            for name in self.entries
+            for suffix in self.suffixes
+        ]
 
     def _first(
         self, package: NodePackage, table: tuple[tuple[str, tuple[str, ...]], ...], name: str
@@ -139,9 +146,9 @@ class PathModules:
         for candidate in candidates:
             stem = candidate.removesuffix(".d.ts") if candidate.endswith(".d.ts") else candidate
             file = self.index.by_path.get(candidate)
-            if file is None or file.family != "javascript":
+            if file is None or file.family != self.family:
                 root, extension = posixpath.splitext(stem)
-                file = self._beside_manifest(root if extension in self.known else stem)
+                file = self._beside_manifest(root if extension in self.suffixes else stem)
             if file is not None:
                 return file
         return None

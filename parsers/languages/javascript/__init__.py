@@ -16,6 +16,13 @@ _POLICY = ResolutionPolicy(
     module_style=ModuleStyle.PATH,
     class_scope=ClassScope.HIDDEN,
     separate_types=True,
+    module_suffixes=(".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts"),
+    compiled_suffixes={
+        ".js": (".ts", ".tsx"),
+        ".jsx": (".tsx",),
+        ".mjs": (".mts",),
+        ".cjs": (".cts",),
+    },
     ambient_suffixes=(".d.ts", ".d.mts", ".d.cts"),
     constructors=("constructor",),
     types_in_brackets=False,

@@ -32,6 +32,7 @@ LANGUAGES = (
             builtins=BUILTINS,
             builtin_module="builtins",
             entry_names=("__init__",),
+            module_suffixes=(".py", ".pyi"),
             builtin_members=BUILTIN_MEMBERS,
             type_forms=TYPE_FORMS,
             call_forms=CALL_FORMS,
