@@ -6,6 +6,7 @@ alone in a database asks for `fresh_database_url`.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell the workers who leads the run: the servers live as long as that process."""
     if not hasattr(config, "workerinput"):
         os.environ[LEADER] = str(os.getpid())
+    # A run in the background, as CI may start one, ignores these, and so would all that is started
+    # here: a stack that honours `nohup` would then not stop when a test asks it to.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -117,14 +117,23 @@ class Types:
             case DefinitionKind.TYPE_PARAMETER:
                 return self.of(file, definition.type)
             case DefinitionKind.VARIABLE | DefinitionKind.CONSTANT | DefinitionKind.FIELD:
-                values = self.context.inference.of_definition(key)
-                return tuple(instance(v) for v in values if v.tag in (Tag.CLASS, Tag.EXTERNAL))
+                return self._of_variable(file, key)
             case DefinitionKind.FUNCTION | DefinitionKind.METHOD | DefinitionKind.PARAMETER:
                 return NOTHING
             case DefinitionKind.ENUM_MEMBER:
                 return self.context.inference.of_definition(key)
             case _:
                 return (Value(Tag.INSTANCE, key),)
+
+    def _of_variable(self, file: int, key: DefinitionKey) -> Values:
+        """A variable as a type: `Pair = tuple[Foo, Bar]`, `Shared = Annotated[Foo, ...]`."""
+        facts = self.context.body(file)
+        values = facts.definitions[definition_of(key)].values
+        written = [value for value in values if facts.expressions[value].op == Op.INDEX]
+        if written:
+            return join([self.of(file, value) for value in written])
+        found = self.context.inference.of_definition(key)
+        return tuple(instance(v) for v in found if v.tag in (Tag.CLASS, Tag.EXTERNAL))
 
     def _named(self, file: int, name: str, arguments: tuple[Values, ...]) -> Value:
         """An instance of a type from elsewhere, under the one name its synonyms share."""

@@ -15,6 +15,11 @@ from graph.errors import CodeloomError
 _PIPE_WIDTH = 400
 
 
+# Columns of a table that are copied, and those that may lose their end where the screen is narrow.
+_WHOLE = frozenset({"site", "place", "id"})
+_SHORTENED = frozenset({"signature"})
+
+
 def answers() -> Console:
     """Where answers go."""
     return _console(stderr=False)
@@ -51,7 +56,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for place, heading in enumerate(columns):
         numeric = bool(found) and all(_is_number(row[place]) for row in found)
-        shown.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        shown.add_column(
+            heading,
+            justify="right" if numeric else "left",
+            # What is copied stays in one piece; what is read gives way.
+            no_wrap=heading in _WHOLE or heading in _SHORTENED,
+            overflow="ellipsis" if heading in _SHORTENED else "fold",
+            min_width=max((len(row[place]) for row in found), default=0)
+            if heading in _WHOLE
+            else None,
+        )
     for row in found:
         # As text: the names of a tenant's files are not markup.
         shown.add_row(*(Text(cell) for cell in row))

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import ClassVar, overload
+from typing import Annotated, ClassVar, overload
 
 
 class Shape(ABC):
@@ -182,3 +182,11 @@ def factory():
 
 factory().run()
 #         ^^^ refers call; resolves classes.py:factory.Local.run
+
+
+Sized = Annotated[Shape, "by area"]
+
+
+def measured(shape: Sized):
+    return shape.area()
+    #            ^^^^ resolves classes.py:Shape.area
