@@ -34,8 +34,7 @@ def _first_line(job: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         f"{job['repository']['name']} at {str(report.get('commit'))[:12]}",
         f"({ref})" if ref else "",
         f"{files.get('total', 0):,} files,",
-        f"{files.get('parsed', 0):,} parsed,",
-        f"{files.get('reused', 0):,} reused,",
+        f"{files.get('parsed', 0):,} parsed ({files.get('reused', 0):,} of them before),",
         f"{report.get('lines', 0):,} lines",
     ]
     return " ".join(part for part in parts if part)
