@@ -15,7 +15,7 @@ from uuid_utils import uuid7
 
 from service.problems import problem_response
 
-log = structlog.get_logger("http")
+log = structlog.get_logger(__name__)
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})

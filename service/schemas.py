@@ -178,6 +178,20 @@ class ProblemPlace(Shape):
 class Problem(Shape):
     """An error, in the form of RFC 9457."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "/problems/repository_not_found",
+                "title": "There is no such repository",
+                "status": 404,
+                "detail": "There is no such repository.",
+                "code": "repository_not_found",
+                "action": "Check the id, and that the key belongs to the tenant that owns it.",
+                "request_id": "01a1fbe97e5f7230b305cb318fa2e2c1",
+            },
+        },
+    )
+
     type: str = Field(description="Address of the description of this code.")
     title: str
     status: int

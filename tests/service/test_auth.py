@@ -365,3 +365,20 @@ def test_ids_that_are_no_ids_are_422_not_404(client: TestClient, acme: Member) -
     # A task's id is an opaque text to whoever polls.
     absent = client.get("/v1/tasks/none", headers=bearer(acme.read))
     assert problem(absent)["code"] == "job_not_found"
+
+
+def test_a_request_is_logged_with_its_tenant_and_without_its_key_or_path(
+    capsys: pytest.CaptureFixture[str], client: TestClient, acme: Member, shop: Shop
+) -> None:
+    capsys.readouterr()
+    answer = client.get(
+        f"/v1/repositories/{shop.repository.id}/files/src/cart.py/outline",
+        headers=bearer(acme.read),
+    )
+    line = capsys.readouterr().err
+    assert "http.request" in line
+    assert answer.headers["x-request-id"] in line
+    assert str(acme.tenant_id) in line
+    assert "/v1/repositories/{repository_id}/files/{path:path}/outline" in line
+    assert acme.read not in line
+    assert "cart.py" not in line

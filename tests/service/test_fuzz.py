@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 import schemathesis
@@ -40,7 +41,8 @@ def map_case(_context: Any, case: Case) -> Case:
     """Half of the requests are about what is there; the others about what is not.
 
     What a schema cannot say is put right in requests that are meant to be good: a cursor is one
-    that was given, one thing at most chooses the snapshot, an address is one of a Git host.
+    that was given, one thing at most chooses the snapshot, an address is one of a Git host, and no
+    idempotency key was used before.
     """
     if case.meta is None or case.meta.generation.mode.is_positive:
         query = dict(case.query or {})
@@ -48,6 +50,8 @@ def map_case(_context: Any, case: Case) -> Case:
         for more in [name for name in ("ref", "commit", "snapshot") if name in query][1:]:
             del query[more]
         case.query = query
+        if case.headers and "idempotency-key" in case.headers:
+            case.headers["idempotency-key"] = str(uuid4())
         if isinstance(case.body, dict) and "url" in case.body:
             case.body = {**case.body, "url": f"https://example.org/{len(case.body['url'])}"}
         if sum(str(case.path_parameters).encode()) % 2:
