@@ -278,10 +278,11 @@ class _Run(Generic[Key]):
         """Why a file killed its process, twice.
 
         The library answers a failed allocation in several ways, a segmentation fault among them,
-        so a process that grew to half of what it may hold is taken to have asked for the rest.
+        so a process that grew to a quarter of what it may hold is taken to have asked for more: a
+        table that doubles is refused long before it is full.
         """
-        half = self.limits.memory_bytes // 2
-        grown = death.resident_bytes > half >= resident_before
+        quarter = self.limits.memory_bytes // 4
+        grown = death.resident_bytes > quarter >= resident_before
         if death.code in (OUT_OF_MEMORY, -signal.SIGKILL) or grown:
             return SkipReason.MEMORY, f"held {death.resident_bytes >> 20} MiB"
         if death.code == -signal.SIGXCPU:

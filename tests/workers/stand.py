@@ -128,15 +128,15 @@ class Stand:
         with tenant_session(self.tenant_id, settings=self.settings) as conn:
             return jobs.get(conn, job_id=job_id)
 
-    def ended(self, job_id: JobId, seconds: float = 40) -> Job:
+    def ended(self, job_id: JobId, seconds: float = 90) -> Job:
         self.until(lambda: self.job(job_id).state in ENDED, "the job ends", seconds)
         return self.job(job_id)
 
-    def in_state(self, job_id: JobId, state: JobState, seconds: float = 20) -> Job:
+    def in_state(self, job_id: JobId, state: JobState, seconds: float = 45) -> Job:
         self.until(lambda: self.job(job_id).state is state, f"the job is {state}", seconds)
         return self.job(job_id)
 
-    def until(self, true: Callable[[], object], what: str, seconds: float = 20) -> None:
+    def until(self, true: Callable[[], object], what: str, seconds: float = 45) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             for name, process in self.processes.items():
