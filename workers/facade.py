@@ -57,14 +57,12 @@ def request_ingestion(
     ref: str | None = None,
     commit: str | None = None,
     force: bool = False,
-    idempotency_key: str | None = None,
     created_by: ApiKeyId | None = None,
 ) -> Job:
     """The job that will bring a ref, or one commit, of a repository into the graph.
 
     `ref` may also be a commit id, as people type it. `force` ingests a commit that is published
-    already. Raises RepositoryNotFound, RefNotFound for what cannot name a ref, QuotaExceeded,
-    IdempotencyKeyReused.
+    already. Raises RepositoryNotFound, RefNotFound for what cannot name a ref, QuotaExceeded.
     """
     repository = repositories.get(conn, repository_id=repository_id)
     for wanted in (ref, commit):
@@ -78,7 +76,6 @@ def request_ingestion(
         ref=ref,
         commit=commit,
         force=force,
-        idempotency_key=idempotency_key,
         created_by=created_by,
     )
 

@@ -45,6 +45,7 @@ from graph.storage.engine import engine
 from graph.storage.failures import translated
 from graph.storage.schema import metadata, moment, tenant_column
 from graph.storage.session import tenant_of
+from graph.storage.tenants import DEFAULT_PLAN
 
 api_keys = Table(
     "api_keys",
@@ -76,7 +77,9 @@ _FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECKSUM_LENGTH}}}
 _NAME_LENGTH = 200
 
 _AUTHENTICATE = text("""
-select tenant_id, key_id, scopes, repositories, tenant_state from authenticate(:hash)
+select tenant_id, key_id, scopes, repositories, expires_at, tenant_state, suspended_reason, plan,
+  requests_per_minute, key_requests_per_minute
+from authenticate(:hash)
 """)
 
 
@@ -103,6 +106,11 @@ class Caller:
     key_id: ApiKeyId
     scopes: frozenset[Scope]  # with all that they include
     repositories: frozenset[RepositoryId] | None  # None: all of the tenant's
+    plan: str = DEFAULT_PLAN
+    expires_at: datetime | None = None
+    # What the whole tenant, and what this key alone, may ask in a minute; None: without a limit.
+    requests_per_minute: int | None = None
+    key_requests_per_minute: int | None = None
 
 
 def new_secret() -> str:
@@ -132,13 +140,21 @@ def authenticate(settings: Settings, secret: str) -> Caller | None:
     if row is None:
         return None
     if row.tenant_state != "active":
-        raise TenantSuspended
+        raise TenantSuspended(_why(row.suspended_reason))
     return Caller(
         tenant_id=TenantId(row.tenant_id),
         key_id=ApiKeyId(row.key_id),
         scopes=included(row.scopes),
         repositories=_repositories(row.repositories),
+        plan=row.plan,
+        expires_at=row.expires_at,
+        requests_per_minute=row.requests_per_minute,
+        key_requests_per_minute=row.key_requests_per_minute,
     )
+
+
+def _why(reason: str | None) -> str | None:
+    return f"The tenant is suspended: {reason}" if reason else None
 
 
 def create(

@@ -204,11 +204,12 @@ def _present(conn: Connection) -> Select[Any]:
 def _check_quota(conn: Connection) -> None:
     held = _present(conn).with_only_columns(func.count())
     allowed = (
-        select(plans.c.max_repositories)
+        select(func.limit_of(tenants.c.limits, plans.c.limits, "repositories"))
         .join(tenants, tenants.c.plan == plans.c.code)
         .where(tenants.c.tenant_id == tenant_of(conn))
     )
-    if conn.execute(held).scalar_one() >= conn.execute(allowed).scalar_one():
+    limit = conn.execute(allowed).scalar_one()
+    if limit is not None and conn.execute(held).scalar_one() >= limit:
         raise QuotaExceeded("The plan of the tenant allows no more repositories.")
 
 

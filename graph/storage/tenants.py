@@ -11,7 +11,6 @@ from sqlalchemy import (
     Column,
     Connection,
     ForeignKey,
-    Integer,
     Row,
     Table,
     Text,
@@ -19,7 +18,7 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.dialects.postgresql import REAL
+from sqlalchemy.dialects.postgresql import JSONB, REAL
 
 from graph.errors import TenantNotFound, TenantValidationError
 from graph.model.ids import TenantId, new_id
@@ -29,11 +28,11 @@ plans = Table(
     "plans",
     metadata,
     Column("code", Text, primary_key=True),
-    # Jobs at once, jobs waiting, and the tenant's share when workers are few.
-    Column("max_running", Integer, nullable=False),
-    Column("max_queued", Integer, nullable=False),
+    Column("title", Text, nullable=False, server_default=""),
+    # The tenant's share when workers are few.
     Column("weight", REAL, nullable=False, server_default="1"),
-    Column("max_repositories", Integer, nullable=False),
+    # By name of the resource; what is not named has no limit. See `graph.model.limits`.
+    Column("limits", JSONB, nullable=False, server_default="{}"),
 )
 
 tenants = Table(
@@ -44,6 +43,8 @@ tenants = Table(
     Column("plan", Text, ForeignKey(plans.c.code), nullable=False),
     Column("state", Text, nullable=False, server_default="active"),
     Column("suspended_reason", Text),
+    # What goes before the limits of the plan.
+    Column("limits", JSONB, nullable=False, server_default="{}"),
     moment("created_at", default_now=True),
 )
 

@@ -24,9 +24,11 @@ with live as (
   where state in ('dispatched', 'running') group by tenant_id
 ),
 room as (
-  select t.tenant_id, coalesce(l.jobs, 0) as live, p.max_running - coalesce(l.jobs, 0) as free
+  select t.tenant_id, coalesce(l.jobs, 0) as live,
+    limit_of(t.limits, p.limits, 'running_jobs') - coalesce(l.jobs, 0) as free
   from tenants t join plans p on p.code = t.plan left join live l using (tenant_id)
-  where t.state = 'active' and p.max_running > coalesce(l.jobs, 0)
+  where t.state = 'active'
+    and coalesce(limit_of(t.limits, p.limits, 'running_jobs') > coalesce(l.jobs, 0), true)
 ),
 candidate as (
   select r.tenant_id, q.job_id, q.run_at,

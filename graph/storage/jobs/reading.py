@@ -45,7 +45,6 @@ class Job:
     report: dict[str, Any] | None
     snapshot_id: SnapshotId | None
     superseded_by: JobId | None
-    idempotency_key: str | None
     created_by: ApiKeyId | None
     trace_parent: str | None
     created_at: datetime
@@ -75,7 +74,6 @@ _SAME = (
     "error_code",
     "error_message",
     "report",
-    "idempotency_key",
     "trace_parent",
     "created_at",
     "dispatched_at",

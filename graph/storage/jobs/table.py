@@ -11,7 +11,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     SmallInteger,
     Table,
     Text,
@@ -38,8 +37,6 @@ jobs = Table(
     Column("flight", Text),
     # Lower first, inside the tenant.
     Column("priority", SmallInteger, nullable=False, server_default="0"),
-    Column("idempotency_key", Text),
-    Column("request_fingerprint", LargeBinary, nullable=False),
     Column("created_by", Uuid),
     Column("trace_parent", Text),
     Column("state", Text, nullable=False, server_default="queued"),
@@ -103,12 +100,5 @@ Index(
     jobs.c.flight,
     unique=True,
     postgresql_where=_LIVE,
-)
-Index(
-    "jobs_idempotency_key",
-    jobs.c.tenant_id,
-    jobs.c.idempotency_key,
-    unique=True,
-    postgresql_where=jobs.c.idempotency_key.is_not(None),
 )
 Index("jobs_repository", jobs.c.tenant_id, jobs.c.repository, jobs.c.job_id)
