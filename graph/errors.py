@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 ErrorKind = Literal[
     "not_found",
     "conflict",
+    "precondition",
     "invalid",
     "forbidden",
     "unauthorized",
@@ -236,6 +237,21 @@ class IdempotencyKeyReused(CodeloomError):
 
     code = "idempotency_key_reused"
     kind = "conflict"
+
+
+class RequestUnderWay(CodeloomError):
+    """The first request with this idempotency key has not been answered yet."""
+
+    code = "request_under_way"
+    kind = "conflict"
+    transient = True
+
+
+class PreconditionFailed(CodeloomError):
+    """The resource is no longer as the request expects it."""
+
+    code = "precondition_failed"
+    kind = "precondition"
 
 
 class LeaseLost(CodeloomError):

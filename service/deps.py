@@ -1,6 +1,6 @@
 """What a route may ask for in its signature: a caller with a scope, a page, the shared parts."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
@@ -48,23 +48,31 @@ _header = APIKeyHeader(
 )
 
 
-def _requires(scope: str) -> Callable[..., Caller]:
-    # `async`, so that asking for a caller costs no thread: it was found before routing.
-    async def caller(
-        request: Request,
-        _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-        _key: Annotated[str | None, Security(_header)],
-    ) -> Caller:
-        found: Caller = request.scope["state"]["caller"]
+# `async`, so that asking for a caller costs no thread: it was found before routing.
+async def _identified(
+    request: Request,
+    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    _key: Annotated[str | None, Security(_header)],
+) -> Caller:
+    found: Caller = request.scope["state"]["caller"]
+    return found
+
+
+# Whoever asks, whatever they may do.
+Identified = Annotated[Caller, Depends(_identified)]
+
+
+def _requires(scope: str) -> Callable[..., Awaitable[Caller]]:
+    async def caller(found: Identified) -> Caller:
         if scope not in found.scopes:
             raise PermissionMissing(f"This needs a key with the scope {scope}.")
         return found
 
-    return caller  # type: ignore[return-value]  # FastAPI awaits it
+    return caller
 
 
+# Who may read; routes that write ask `service.writes`.
 Reader = Annotated[Caller, Depends(_requires("read"))]
-Ingester = Annotated[Caller, Depends(_requires("ingest"))]
 Admin = Annotated[Caller, Depends(_requires("admin"))]
 
 

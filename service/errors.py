@@ -25,6 +25,7 @@ _STATUS_OF_KIND = {
     "forbidden": 403,
     "not_found": 404,
     "conflict": 409,
+    "precondition": 412,
     "invalid": 422,
     "quota": 429,
     "unavailable": 503,
@@ -36,6 +37,7 @@ _ACTION_OF_KIND = {
     "forbidden": "Ask an administrator of the tenant.",
     "not_found": "Check the id, and that the key belongs to the tenant that owns it.",
     "conflict": "Read the current state of the resource before the request is repeated.",
+    "precondition": "Read the resource again and repeat the request with its present ETag.",
     "invalid": "Correct the value that the detail names.",
     "quota": "Wait until the quota is reset, or ask the operator for a larger plan.",
     "unavailable": "Nothing is wrong with the request: repeat it after a short wait.",
@@ -47,6 +49,7 @@ ACTIONS = {
         "Check that the key was copied whole, and that it has neither expired nor been revoked."
     ),
     "permission_missing": "Use a key with the scope that the detail names.",
+    "request_under_way": "Repeat the request after a short wait, with the same idempotency key.",
     "ref_not_found": "Name a branch or tag that the repository has.",
     "snapshot_not_found": (
         "Start an ingestion with POST /v1/repositories/{id}/ingestions and wait for its job,"

@@ -6,7 +6,7 @@ such answers share.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query
@@ -18,7 +18,7 @@ from graph.queries import snapshots
 from graph.queries.page import Key, Page
 from graph.queries.snapshots import PublishedSnapshot, Reading, Selection
 from graph.storage.session import tenant_session
-from service import schemas, shapes
+from service import etags, schemas, shapes
 from service.deps import Paged, Reader, Shared, may_use
 from service.wire import Text
 
@@ -28,10 +28,6 @@ _MAX_REF = 1024
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
-
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Nothing changed since the ETag that was sent."},
-}
 
 RepositoryParameter = Annotated[UUID, Path(description="The repository.")]
 
@@ -95,7 +91,7 @@ class GraphRead:
             if self._ref is not None:
                 reading = replace(reading, snapshot=replace(reading.snapshot, ref=self._ref))
             headers = _headers(reading.snapshot)
-            if _matches(self._known, headers["etag"]):
+            if etags.matches_any(self._known, headers["etag"]):
                 return Response(status_code=304, headers=headers)
             body = build(reading)
         # Made into bytes here, in the worker thread, and not again by FastAPI.
@@ -142,16 +138,4 @@ ListRead = Annotated[GraphListing, Depends()]
 
 
 def _headers(snapshot: PublishedSnapshot) -> dict[str, str]:
-    return {
-        "etag": f'"{snapshot.id.hex}.{_REVISION}"',
-        # Never used without asking us again: the same address answers with a newer head later.
-        "cache-control": "private, no-cache",
-        "vary": "Authorization, X-API-Key",
-    }
-
-
-def _matches(known: str | None, etag: str) -> bool:
-    if known is None:
-        return False
-    offered = {tag.strip().removeprefix("W/") for tag in known.split(",")}
-    return etag in offered or "*" in offered
+    return {**etags.HEADERS, "etag": f'"{snapshot.id.hex}.{_REVISION}"'}

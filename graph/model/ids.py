@@ -15,6 +15,7 @@ ApiKeyId = NewType("ApiKeyId", UUID)
 RepositoryId = NewType("RepositoryId", UUID)
 JobId = NewType("JobId", UUID)
 SnapshotId = NewType("SnapshotId", UUID)
+AuditEventId = NewType("AuditEventId", UUID)
 
 RepositoryNumber = NewType("RepositoryNumber", int)  # int4, from 1, never used twice
 SnapshotNumber = NewType("SnapshotNumber", int)  # int4, from 1 in its repository

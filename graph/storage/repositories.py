@@ -116,9 +116,14 @@ def register(
     return _repository(row)
 
 
-def get(conn: Connection, *, repository_id: RepositoryId) -> Repository:
-    """The repository; raises RepositoryNotFound, also for a removed one."""
+def get(conn: Connection, *, repository_id: RepositoryId, lock: bool = False) -> Repository:
+    """The repository; raises RepositoryNotFound, also for a removed one.
+
+    With `lock`, nobody else changes it before the transaction ends.
+    """
     query = _present(conn).where(repositories.c.repository_id == repository_id)
+    if lock:
+        query = query.with_for_update()
     return _found(conn.execute(query).first())
 
 

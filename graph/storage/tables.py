@@ -2,8 +2,10 @@
 
 from graph.storage import (
     artifact_rows,
+    audit,
     counters,
     documents,
+    idempotency,
     keys,
     refs,
     repositories,
@@ -25,6 +27,8 @@ GROUPS = (
     snapshots,
     rows,
     artifact_rows,
+    audit,
+    idempotency,
 )
 
 # The only tables without a tenant, and why.

@@ -1,6 +1,7 @@
 """The table of contents of the API."""
 
 from service.routes import (
+    audit_events,
     docs,
     files,
     health,
@@ -15,6 +16,7 @@ from service.routes import (
 
 ROUTERS = (
     tenants.router,
+    audit_events.router,
     repositories.router,
     jobs.router,
     snapshots.router,

@@ -12,7 +12,8 @@ from graph.queries.page import Key, Page
 from graph.queries.snapshots import Reading
 from graph.queries.symbols import Symbol
 from service import schemas, shapes
-from service.reads import NOT_MODIFIED, ListRead
+from service.etags import NOT_MODIFIED
+from service.reads import ListRead
 from service.schemas import GraphPage, Shape
 from service.wire import Text
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -13,12 +13,13 @@ from graph.model.jobs import JobState
 from graph.queries.page import Page
 from graph.storage import jobs, repositories
 from graph.storage.keys import Caller
-from graph.storage.session import tenant_session
+from graph.storage.session import Connection, tenant_session
 from service import jobs as shape
 from service import schemas
-from service.deps import Ingester, Paged, Reader, Shared, may_use
+from service.deps import Paged, Reader, Shared, may_use
 from service.reads import RepositoryParameter
 from service.wire import Text
+from service.writes import Answer, IngestWrite, Target
 from workers import facade
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
@@ -67,39 +68,26 @@ class JobPage(schemas.Page[shape.Job]):
     },
 )
 def request_ingestion(
-    caller: Ingester,
-    backend: Shared,
-    repository_id: RepositoryParameter,
-    body: Ingestion | None = None,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=255,
-            pattern=r"^[\x20-\x7e]+$",
-            description="Repeating a request with the same key answers with the same job.",
-        ),
-    ] = None,
+    write: IngestWrite, repository_id: RepositoryParameter, body: Ingestion | None = None
 ) -> Response:
     """Ask for an ingestion. A request for a ref that already waits answers with the waiting job."""
-    may_use(caller, RepositoryId(repository_id))
     wanted = body or Ingestion()
-    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+
+    def work(connection: Connection) -> Answer:
+        may_use(write.caller, RepositoryId(repository_id))
         job = facade.request_ingestion(
             connection,
             repository_id=RepositoryId(repository_id),
             ref=wanted.ref,
             commit=wanted.commit,
             force=wanted.force,
-            idempotency_key=idempotency_key,
-            created_by=caller.key_id,
+            created_by=write.caller.key_id,
         )
-    return Response(
-        shape.job(job).model_dump_json().encode(),
-        status_code=202,
-        media_type="application/json",
-        headers={"location": f"/v1/jobs/{job.id}"},
-    )
+        return Answer(
+            shape.job(job), 202, target=Target("job", job.id), location=f"/v1/jobs/{job.id}"
+        )
+
+    return write.run(work)
 
 
 @router.get("/jobs")
@@ -147,12 +135,15 @@ def get_job(caller: Reader, backend: Shared, job_id: JobParameter) -> shape.Job:
         return shape.job(_seen(caller, jobs.get(connection, job_id=JobId(job_id))))
 
 
-@router.post("/jobs/{job_id}/cancel")
-def cancel_job(caller: Ingester, backend: Shared, job_id: JobParameter) -> shape.Job:
+@router.post("/jobs/{job_id}/cancel", response_model=shape.Job)
+def cancel_job(write: IngestWrite, job_id: JobParameter) -> Response:
     """Cancel a job that has not ended. A worker that holds it stops within seconds."""
-    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
-        _seen(caller, jobs.get(connection, job_id=JobId(job_id)))
-        return shape.job(facade.cancel(connection, job_id=JobId(job_id)))
+
+    def work(connection: Connection) -> Answer:
+        _seen(write.caller, jobs.get(connection, job_id=JobId(job_id)))
+        return Answer(shape.job(facade.cancel(connection, job_id=JobId(job_id))))
+
+    return write.run(work)
 
 
 @router.get("/tasks/{task_id}")

@@ -1,10 +1,11 @@
 """Repositories: registered, listed, changed, removed."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from graph.errors import PermissionMissing, RemoteNotAllowed, RepositoryNotFound
@@ -13,11 +14,13 @@ from graph.queries.page import Page
 from graph.storage import repositories
 from graph.storage.keys import Caller
 from graph.storage.repositories import Repository as Row
-from graph.storage.session import tenant_session
-from service import schemas
-from service.deps import Admin, Backend, Ingester, Paged, Reader, Shared, may_use
+from graph.storage.session import Connection, tenant_session
+from service import etags, schemas
+from service.deps import Backend, Paged, Reader, Shared, may_use
+from service.etags import NOT_MODIFIED
 from service.reads import RepositoryParameter
 from service.wire import Text
+from service.writes import CREATED, AdminChange, Answer, IngestChange, IngestWrite, Target, Write
 from workers import facade
 
 router = APIRouter(prefix="/v1/repositories", tags=["repositories"])
@@ -63,26 +66,28 @@ class RepositoryPage(schemas.Page[Repository]):
     """Repositories, oldest first."""
 
 
-@router.post("", status_code=201)
-def register_repository(
-    caller: Ingester,
-    backend: Shared,
-    body: NewRepository,
-    response: Response,
-) -> Repository:
+@router.post("", status_code=201, response_model=Repository, responses=CREATED)
+def register_repository(write: IngestWrite, body: NewRepository) -> Response:
     """Register a repository. A second one of the same address is a conflict."""
-    if caller.repositories is not None:
-        raise PermissionMissing("This key is for certain repositories and cannot add others.")
-    remote = facade.parse_remote(body.url, settings=backend.settings)
-    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+
+    def work(connection: Connection) -> Answer:
+        if write.caller.repositories is not None:
+            raise PermissionMissing("This key is for certain repositories and cannot add others.")
+        remote = facade.parse_remote(body.url, settings=write.settings)
         row = repositories.register(
             connection,
             url=remote.url,
             name=body.name or remote.name,
             default_ref=body.default_ref,
         )
-    response.headers["location"] = f"/v1/repositories/{row.id}"
-    return _shape(row)
+        return Answer(
+            _shape(row),
+            201,
+            target=Target("repository", row.id),
+            location=f"/v1/repositories/{row.id}",
+        )
+
+    return write.run(work)
 
 
 @router.get("")
@@ -113,41 +118,55 @@ def list_repositories(
     )
 
 
-@router.get("/{repository_id}")
+@router.get("/{repository_id}", response_model=Repository, responses=NOT_MODIFIED)
 def get_repository(
-    caller: Reader, backend: Shared, repository_id: RepositoryParameter
-) -> Repository:
+    request: Request, caller: Reader, backend: Shared, repository_id: RepositoryParameter
+) -> Response:
     """One repository."""
     may_use(caller, RepositoryId(repository_id))
     with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
-        return _shape(repositories.get(connection, repository_id=RepositoryId(repository_id)))
+        row = repositories.get(connection, repository_id=RepositoryId(repository_id))
+    return etags.answer(request, _shape(row))
 
 
-@router.patch("/{repository_id}")
+@router.patch("/{repository_id}", response_model=Repository)
 def change_repository(
-    caller: Ingester,
-    backend: Shared,
-    repository_id: RepositoryParameter,
-    body: RepositoryChange,
-) -> Repository:
+    write: IngestChange, repository_id: RepositoryParameter, body: RepositoryChange
+) -> Response:
     """Change a repository's name or default ref."""
-    may_use(caller, RepositoryId(repository_id))
-    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+
+    def work(connection: Connection) -> Answer:
+        may_use(write.caller, RepositoryId(repository_id))
         row = repositories.change(
             connection,
             repository_id=RepositoryId(repository_id),
             name=body.name,
             default_ref=body.default_ref,
         )
-    return _shape(row)
+        return Answer(_shape(row))
+
+    return write.run(work, current=_current(write, repository_id))
 
 
-@router.delete("/{repository_id}", status_code=204)
-def delete_repository(caller: Admin, backend: Shared, repository_id: RepositoryParameter) -> None:
+@router.delete("/{repository_id}", status_code=204, response_class=Response)
+def delete_repository(write: AdminChange, repository_id: RepositoryParameter) -> Response:
     """Remove a repository with its snapshots; its jobs are cancelled."""
-    may_use(caller, RepositoryId(repository_id))
-    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+
+    def work(connection: Connection) -> Answer:
+        may_use(write.caller, RepositoryId(repository_id))
         repositories.delete(connection, repository_id=RepositoryId(repository_id))
+        return Answer(status=204)
+
+    return write.run(work, current=_current(write, repository_id))
+
+
+def _current(write: Write, repository_id: UUID) -> Callable[[Connection], Repository]:
+    def current(connection: Connection) -> Repository:
+        may_use(write.caller, RepositoryId(repository_id))
+        wanted = RepositoryId(repository_id)
+        return _shape(repositories.get(connection, repository_id=wanted, lock=True))
+
+    return current
 
 
 def _seen(caller: Caller, row: Row) -> bool:

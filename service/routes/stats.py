@@ -11,7 +11,8 @@ from graph.model.nodes import NodeKind
 from graph.queries import stats
 from graph.queries.snapshots import Reading
 from service import schemas, shapes
-from service.reads import NOT_MODIFIED, OneRead
+from service.etags import NOT_MODIFIED
+from service.reads import OneRead
 from service.schemas import NodeKindName, Shape
 
 router = APIRouter(prefix="/v1/repositories/{repository_id}", tags=["graph"])

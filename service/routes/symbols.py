@@ -11,7 +11,8 @@ from graph.model.nodes import NodeKind
 from graph.queries import files, neighbors, positions, references, symbols
 from graph.queries.snapshots import Reading
 from service import schemas, shapes
-from service.reads import NOT_MODIFIED, ListRead, OneRead
+from service.etags import NOT_MODIFIED
+from service.reads import ListRead, OneRead
 from service.schemas import EdgeKindName, GraphPage, NodeKindName, Shape
 from service.wire import Text
 
