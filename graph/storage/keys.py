@@ -63,6 +63,8 @@ api_keys = Table(
     moment("expires_at"),
     moment("revoked_at"),
     moment("last_used_at"),
+    # The key that a rotation made in the place of this one.
+    Column("replaced_by", Uuid),
     ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"]),
 )
 # Not unique and not led by the tenant, because the look-up does not know it. A unique index would

@@ -4,6 +4,7 @@ from graph.storage import (
     artifact_rows,
     audit,
     counters,
+    credentials,
     documents,
     idempotency,
     keys,
@@ -19,6 +20,7 @@ from graph.storage.schema import metadata
 GROUPS = (
     tenants,
     keys,
+    credentials,
     counters,
     repositories,
     refs,

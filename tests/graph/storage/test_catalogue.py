@@ -11,8 +11,10 @@ from graph.storage.migrate import ROLES
 from graph.storage.tables import GLOBAL_TABLES, metadata
 
 DEFINERS = {"authenticate"}
-# Rows are removed by those who load and publish, and by nobody else.
+# Rows are removed by those who load and publish, and by nobody else without a reason.
 MAY_DELETE = {
+    # A secret that is not wanted any more must be gone.
+    "codeloom_app": {"credentials"},
     "codeloom_worker": {"snapshots", "documents", "nodes", "edges", "artifacts"},
 }
 POLICY = (
@@ -73,6 +75,7 @@ def test_other_policies_are_for_roles_that_work_for_all_tenants(catalogue):
         ("tenants", "codeloom_operator", "ALL"),
         ("jobs", "codeloom_operator", "SELECT"),
         ("repositories", "codeloom_operator", "SELECT"),
+        ("credentials", "codeloom_operator", "SELECT"),
         ("tenants", "codeloom_keyring", "SELECT"),
         ("api_keys", "codeloom_keyring", "ALL"),
     }
@@ -150,7 +153,7 @@ def test_nobody_may_create_truncate_refer_or_trigger(catalogue):
     ).fetchall()
 
 
-def test_only_workers_delete(catalogue):
+def test_nobody_deletes_but_where_there_is_a_reason(catalogue):
     rows = catalogue.execute(
         "select role, relname from unnest(%s::text[]) role cross join pg_class c"
         " where c.relnamespace = %s::regnamespace and c.relkind = 'r'"
