@@ -22,6 +22,8 @@ which evidence they were found; `coverage` says what the graph does not know.
 * **Keys**: `Authorization: Bearer <key>` or `X-API-Key: <key>`.
 * **Snapshots**: `ref`, `commit` or `snapshot` choose one; the default is the head of the default
   ref. Reads out of a snapshot carry an `ETag`; send it back as `If-None-Match`.
+* **Writes**: a POST may carry an `Idempotency-Key`: repeated with the same key it is answered as
+  the first time and not done again. Changes may carry the `ETag` that was read as `If-Match`.
 * **Lists**: pass `next_cursor` back as `cursor`, with the same filters, until it is null.
 * **Positions**: lines count from 1, columns from 0 in UTF-16 code units.
 * **Errors**: problem details (RFC 9457). Branch on `code`; `action` says what to do. All codes are
@@ -35,6 +37,7 @@ _ANSWERS = {
     "403": ("Forbidden", "The API key may not do this."),
     "404": ("NotFound", "The tenant has no such thing; another tenant may."),
     "409": ("Conflict", "The state of the resource does not allow it."),
+    "412": ("PreconditionFailed", "The resource is no longer as If-Match expects it."),
     "413": ("TooLarge", "The body is too large."),
     "415": ("UnsupportedMediaType", "The body is not declared as JSON."),
     "422": ("Invalid", "A value does not fit its description."),
@@ -45,6 +48,7 @@ _ANSWERS = {
 _EVERYWHERE = ("500",)
 _BEHIND_KEY = ("400", "401", "403", "422", "503")
 _WRITING = ("409", "413", "415", "429")
+_CHANGING = ("412",)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def _share_problems(document: dict[str, Any]) -> None:
             "schema": {"type": "string"},
         },
         "ETag": {
-            "description": "Changes with the snapshot that answers.",
+            "description": "Changes with what is answered.",
             "schema": {"type": "string"},
         },
     }
@@ -112,6 +116,8 @@ def _problems_of(path: str, method: str) -> list[str]:
         statuses += _BEHIND_KEY
         if method != "get":
             statuses += _WRITING
+        if method in {"patch", "put", "delete"}:
+            statuses += _CHANGING
     if "{" in path:
         statuses += ("404", "422")
     return statuses
