@@ -48,6 +48,10 @@ ACTIONS = {
     "api_key_invalid": (
         "Check that the key was copied whole, and that it has neither expired nor been revoked."
     ),
+    "api_key_ended": "Make a new key with POST /v1/api-keys.",
+    "last_admin_key": (
+        "Make another key with the scope admin and without repositories first, or rotate this one."
+    ),
     "permission_missing": "Use a key with the scope that the detail names.",
     "request_under_way": "Repeat the request after a short wait, with the same idempotency key.",
     "ref_not_found": "Name a branch or tag that the repository has.",

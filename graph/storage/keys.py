@@ -1,162 +1,78 @@
-"""API keys: what a caller shows, and what it may do.
+"""API keys of a tenant: made, rotated, revoked.
 
-A key is a prefix that secret scanners know, 36 random characters and a checksum, so that a typing
-error costs no look-up. Only its SHA-256 is kept: 214 random bits need no slow hash, and a slow
-hash on every request would be an attack on ourselves.
-
-The look-up runs before a tenant is known. It is the one function of the database that reads over
-all tenants, and it belongs to a role that can do nothing else.
+A key's secret is shown once, when it is made, and cannot be found again. A key has a reach: some
+repositories, or all that the tenant has and will have. Whoever manages keys with a key of limited
+reach does so `within` it: keys that reach further are not there.
 """
 
-import hashlib
-import re
-import secrets
-import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    ForeignKeyConstraint,
-    Index,
-    LargeBinary,
-    Row,
-    Select,
-    Table,
-    Text,
-    Uuid,
-    func,
-    insert,
-    select,
-    text,
-    update,
+from sqlalchemy import Connection, any_, func, insert, literal, or_, select, update
+
+from graph.errors import (
+    ApiKeyNotFound,
+    CodeloomError,
+    RepositoryNotFound,
+    TenantValidationError,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
-
-from graph.errors import ApiKeyNotFound, TenantSuspended, TenantValidationError
+from graph.model import key_form
 from graph.model.ids import ApiKeyId, RepositoryId, TenantId, new_id
-from graph.model.tenants import Scope, included
-from graph.settings import Settings
-from graph.storage.engine import engine
-from graph.storage.failures import translated
-from graph.storage.schema import metadata, moment, tenant_column
+from graph.model.tenants import Scope
+from graph.storage.callers import Caller, authenticate
+from graph.storage.key_rows import ApiKey, Reach, api_keys, get, key_of, list_page
+from graph.storage.repositories import repositories as known_repositories
 from graph.storage.session import tenant_of
-from graph.storage.tenants import DEFAULT_PLAN
 
-api_keys = Table(
+__all__ = [
+    "MAX_LIFE",
+    "MAX_OVERLAP",
+    "ApiKey",
+    "ApiKeyEnded",
+    "Caller",
+    "LastAdminKey",
+    "Reach",
     "api_keys",
-    metadata,
-    tenant_column(),
-    Column("key_id", Uuid, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("secret_hash", LargeBinary, nullable=False),
-    Column("last_characters", Text, nullable=False),
-    Column("scopes", ARRAY(Text), nullable=False),
-    # Null means every repository of the tenant.
-    Column("repositories", ARRAY(Uuid)),
-    Column("created_by", Uuid),
-    moment("created_at", default_now=True),
-    moment("expires_at"),
-    moment("revoked_at"),
-    moment("last_used_at"),
-    # The key that a rotation made in the place of this one.
-    Column("replaced_by", Uuid),
-    ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"]),
-)
-# Not unique and not led by the tenant, because the look-up does not know it. A unique index would
-# tell one tenant that another has the same hash.
-Index("api_keys_secret_hash", api_keys.c.secret_hash)
+    "authenticate",
+    "create",
+    "expiry",
+    "get",
+    "keep_an_admin",
+    "list_page",
+    "new_secret",
+    "revoke",
+    "rotate",
+    "well_formed",
+]
 
-PREFIX = "cl_live_"
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_RANDOM_LENGTH = 36
-_CHECKSUM_LENGTH = 6
-_FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECKSUM_LENGTH}}}")
+MAX_LIFE = timedelta(days=3653)
+MAX_OVERLAP = timedelta(days=30)
 _NAME_LENGTH = 200
 
-_AUTHENTICATE = text("""
-select tenant_id, key_id, scopes, repositories, expires_at, tenant_state, suspended_reason, plan,
-  requests_per_minute, key_requests_per_minute
-from authenticate(:hash)
-""")
+
+class ApiKeyEnded(CodeloomError):
+    """The API key has expired or was revoked."""
+
+    code = "api_key_ended"
+    kind = "conflict"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key as its tenant sees it; the secret is shown once, when it is made."""
+class LastAdminKey(CodeloomError):
+    """Without this API key nobody could administer the tenant."""
 
-    id: ApiKeyId
-    name: str
-    last_characters: str
-    scopes: frozenset[Scope]
-    repositories: frozenset[RepositoryId] | None
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is making a request, and what they may do."""
-
-    tenant_id: TenantId
-    key_id: ApiKeyId
-    scopes: frozenset[Scope]  # with all that they include
-    repositories: frozenset[RepositoryId] | None  # None: all of the tenant's
-    plan: str = DEFAULT_PLAN
-    expires_at: datetime | None = None
-    # What the whole tenant, and what this key alone, may ask in a minute; None: without a limit.
-    requests_per_minute: int | None = None
-    key_requests_per_minute: int | None = None
+    code = "last_admin_key"
+    kind = "conflict"
 
 
 def new_secret() -> str:
-    """A secret that nobody has; the checksum makes a typing error visible without a look-up."""
-    body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
-    return body + _checksum(body)
+    """A secret that nobody has."""
+    return key_form.new_secret(key_form.TENANT_KEY)
 
 
 def well_formed(secret: str) -> bool:
-    """Whether this can be a key at all: its form and its checksum are right."""
-    return (
-        _FORM.fullmatch(secret) is not None
-        and _checksum(secret[:-_CHECKSUM_LENGTH]) == secret[-_CHECKSUM_LENGTH:]
-    )
-
-
-def authenticate(settings: Settings, secret: str) -> Caller | None:
-    """The caller of a key; None when it is malformed, unknown, expired or revoked.
-
-    Raises TenantSuspended for a valid key of a suspended tenant, StorageError when the database
-    is away.
-    """
-    if not well_formed(secret):
-        return None
-    with translated(), engine(settings, "authenticator").begin() as connection:
-        row = connection.execute(_AUTHENTICATE, {"hash": _hash(secret)}).first()
-    if row is None:
-        return None
-    if row.tenant_state != "active":
-        raise TenantSuspended(_why(row.suspended_reason))
-    return Caller(
-        tenant_id=TenantId(row.tenant_id),
-        key_id=ApiKeyId(row.key_id),
-        scopes=included(row.scopes),
-        repositories=_repositories(row.repositories),
-        plan=row.plan,
-        expires_at=row.expires_at,
-        requests_per_minute=row.requests_per_minute,
-        key_requests_per_minute=row.key_requests_per_minute,
-    )
-
-
-def _why(reason: str | None) -> str | None:
-    return f"The tenant is suspended: {reason}" if reason else None
+    """Whether this can be a key at all."""
+    return key_form.well_formed(secret, key_form.TENANT_KEY)
 
 
 def create(
@@ -171,70 +87,146 @@ def create(
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which cannot be found again. Needs a session of the tenant.
 
-    Raises TenantValidationError for a name of impossible length and for unknown or no scopes.
+    Raises TenantValidationError for a name of impossible length, for unknown or no scopes and for
+    an empty list of repositories; RepositoryNotFound when the tenant lacks one of them.
     """
     if not 0 < len(name) <= _NAME_LENGTH or "\0" in name:
         raise TenantValidationError(f"A key's name has 1 to {_NAME_LENGTH} characters.")
-    secret = new_secret()
-    values = {
-        "tenant_id": tenant_id,
-        "key_id": new_id(),
-        "name": name,
-        "secret_hash": _hash(secret),
-        "last_characters": secret[-4:],
-        "scopes": _checked(scopes),
-        "repositories": list(repositories) if repositories is not None else None,
-        "expires_at": expires_at,
-        "created_by": created_by,
-    }
-    row = conn.execute(insert(api_keys).values(values).returning(api_keys)).one()
-    return _key(row), secret
+    reach = frozenset(repositories) if repositories is not None else None
+    if reach is not None:
+        _check_known(conn, reach)
+    return _insert(
+        conn,
+        tenant_id=tenant_id,
+        name=name,
+        scopes=_checked(scopes),
+        reach=reach,
+        expires_at=expires_at,
+        created_by=created_by,
+    )
 
 
-def get(conn: Connection, *, key_id: ApiKeyId) -> ApiKey:
-    """The key; raises ApiKeyNotFound."""
-    row = conn.execute(_own(conn).where(api_keys.c.key_id == key_id)).first()
-    if row is None:
-        raise ApiKeyNotFound
-    return _key(row)
+def expiry(conn: Connection, *, at: datetime | None, after: timedelta | None) -> datetime | None:
+    """When a key ends that is made now, by the clock of the database: at a time, or after a time.
+
+    Raises TenantValidationError unless that lies in the future, at most ten years ahead.
+    """
+    if at is None and after is None:
+        return None
+    now = _now(conn)
+    ends = at if at is not None else now + (after or timedelta(0))
+    if not now < ends <= now + MAX_LIFE:
+        raise TenantValidationError("A key ends in the future, at most ten years ahead.")
+    return ends
 
 
-def list_page(conn: Connection, *, after: ApiKeyId | None = None, limit: int) -> list[ApiKey]:
-    """A page of the tenant's keys, oldest first, also expired and revoked ones."""
-    query = _own(conn).order_by(api_keys.c.key_id).limit(limit)
-    if after is not None:
-        query = query.where(api_keys.c.key_id > after)
-    return [_key(row) for row in conn.execute(query)]
+def keep_an_admin(conn: Connection, *, besides: ApiKeyId) -> None:
+    """Nothing, if the tenant can still be administered when a key is revoked.
+
+    Raises LastAdminKey if it is the last that is valid for everything. Two that are revoked at
+    once, each in the belief that the other stays, wait for each other here.
+    """
+    query = (
+        select(api_keys.c.key_id)
+        .where(
+            api_keys.c.tenant_id == tenant_of(conn),
+            api_keys.c.revoked_at.is_(None),
+            or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > func.now()),
+            api_keys.c.repositories.is_(None),
+            literal(Scope.ADMIN.value) == any_(api_keys.c.scopes),
+        )
+        .order_by(api_keys.c.key_id)
+        .with_for_update()
+    )
+    if list(conn.execute(query).scalars()) == [besides]:
+        raise LastAdminKey
 
 
-def revoke(conn: Connection, *, key_id: ApiKeyId) -> ApiKey:
+def revoke(conn: Connection, *, key_id: ApiKeyId, within: Reach = None) -> ApiKey:
     """The key opens nothing any more; a second time changes nothing. Raises ApiKeyNotFound."""
+    get(conn, key_id=key_id, within=within)
     revoked = {"revoked_at": func.coalesce(api_keys.c.revoked_at, func.now())}
     return _changed(conn, key_id, revoked)
 
 
 def rotate(
-    conn: Connection, *, key_id: ApiKeyId, overlap: timedelta, created_by: ApiKeyId | None = None
+    conn: Connection,
+    *,
+    key_id: ApiKeyId,
+    overlap: timedelta,
+    within: Reach = None,
+    expires_at: datetime | None = None,
+    created_by: ApiKeyId | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key that may do the same, and its secret; the old one lasts for the overlap only.
 
-    Raises ApiKeyNotFound.
+    Unless told otherwise, the new one is given as much time as the old one was. Raises
+    ApiKeyNotFound, and ApiKeyEnded for a key that is not valid or was replaced before.
     """
-    old = get(conn, key_id=key_id)
-    ends = func.now() + overlap
-    _changed(conn, key_id, {"expires_at": func.least(api_keys.c.expires_at, ends)})
-    return create(
+    old = get(conn, key_id=key_id, within=within, lock=True)
+    now = _now(conn)
+    if old.replaced_by is not None:
+        raise ApiKeyEnded("The API key was rotated before: rotate the one in its place.")
+    if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+        raise ApiKeyEnded
+    if expires_at is None and old.expires_at is not None:
+        expires_at = now + (old.expires_at - old.created_at)
+    made, secret = _insert(
         conn,
         tenant_id=tenant_of(conn),
-        scopes=old.scopes,
         name=old.name,
-        repositories=old.repositories,
+        scopes=sorted(old.scopes),
+        reach=old.repositories,
+        expires_at=expires_at,
         created_by=created_by,
     )
+    ends = func.least(api_keys.c.expires_at, now + overlap)
+    _changed(conn, key_id, {"expires_at": ends, "replaced_by": made.id})
+    return made, secret
 
 
-def _own(conn: Connection) -> Select[Any]:
-    return select(api_keys).where(api_keys.c.tenant_id == tenant_of(conn))
+def _insert(
+    conn: Connection,
+    *,
+    tenant_id: TenantId,
+    name: str,
+    scopes: list[Scope],
+    reach: Reach,
+    expires_at: datetime | None,
+    created_by: ApiKeyId | None,
+) -> tuple[ApiKey, str]:
+    secret = new_secret()
+    values = {
+        "tenant_id": tenant_id,
+        "key_id": new_id(),
+        "name": name,
+        "secret_hash": key_form.digest(secret),
+        "last_characters": secret[-4:],
+        "scopes": scopes,
+        "repositories": sorted(reach) if reach is not None else None,
+        "expires_at": expires_at,
+        "created_by": created_by,
+    }
+    row = conn.execute(insert(api_keys).values(values).returning(api_keys)).one()
+    return key_of(row), secret
+
+
+def _check_known(conn: Connection, reach: frozenset[RepositoryId]) -> None:
+    if not reach:
+        raise TenantValidationError("A key for certain repositories names at least one.")
+    known = known_repositories.c
+    query = select(func.count()).where(
+        known.tenant_id == tenant_of(conn),
+        known.repository_id.in_(reach),
+        known.deleted_at.is_(None),
+    )
+    if conn.execute(query).scalar_one() != len(reach):
+        raise RepositoryNotFound
+
+
+def _now(conn: Connection) -> datetime:
+    now: datetime = conn.execute(select(func.now())).scalar_one()
+    return now
 
 
 def _changed(conn: Connection, key_id: ApiKeyId, values: dict[str, Any]) -> ApiKey:
@@ -247,10 +239,10 @@ def _changed(conn: Connection, key_id: ApiKeyId, values: dict[str, Any]) -> ApiK
     row = conn.execute(query).first()
     if row is None:
         raise ApiKeyNotFound
-    return _key(row)
+    return key_of(row)
 
 
-def _checked(scopes: Iterable[str]) -> list[str]:
+def _checked(scopes: Iterable[str]) -> list[Scope]:
     try:
         wanted = {Scope(scope) for scope in scopes}
     except ValueError:
@@ -258,38 +250,3 @@ def _checked(scopes: Iterable[str]) -> list[str]:
     if not wanted:
         raise TenantValidationError(f"The scopes of a key are {', '.join(Scope)}.")
     return sorted(wanted)
-
-
-def _checksum(body: str) -> str:
-    number = zlib.crc32(body.encode())
-    characters = ""
-    for _ in range(_CHECKSUM_LENGTH):
-        number, digit = divmod(number, len(_ALPHABET))
-        characters = _ALPHABET[digit] + characters
-    return characters
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def _scopes(stored: list[str]) -> frozenset[Scope]:
-    return frozenset(Scope(scope) for scope in stored)
-
-
-def _repositories(stored: list[UUID] | None) -> frozenset[RepositoryId] | None:
-    return frozenset(RepositoryId(each) for each in stored) if stored is not None else None
-
-
-def _key(row: Row[Any]) -> ApiKey:
-    return ApiKey(
-        id=ApiKeyId(row.key_id),
-        name=row.name,
-        last_characters=row.last_characters,
-        scopes=_scopes(row.scopes),
-        repositories=_repositories(row.repositories),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-        last_used_at=row.last_used_at,
-    )
