@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from threading import Lock
 
 from anyio import to_thread
@@ -33,12 +34,19 @@ class Authenticator:
     """Finds the caller of a key, and remembers it for a few seconds.
 
     Remembering saves a round trip to the database on nearly every request. Only digests are kept,
-    and only of keys that were valid: guessing finds nothing to compare with.
+    and only of keys that were valid: guessing finds nothing to compare with. A key that ends in
+    these seconds ends then; one that is revoked in them is refused after them.
     """
 
-    def __init__(self, lookup: Lookup, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        lookup: Lookup,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._lookup = lookup
         self._clock = clock
+        self._now = now
         self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
         self._lock = Lock()
 
@@ -62,7 +70,11 @@ class Authenticator:
     def _remembered(self, digest: bytes) -> Caller | None:
         with self._lock:
             caller, until = self._known.get(digest, (None, 0.0))
-            return caller if until > self._clock() else None
+        if caller is None or until <= self._clock():
+            return None
+        # Where the clock of this host is ahead, the database is asked and says that it is valid.
+        ended = caller.expires_at is not None and caller.expires_at <= self._now()
+        return None if ended else caller
 
     def _remember(self, digest: bytes, caller: Caller) -> None:
         with self._lock:
