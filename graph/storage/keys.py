@@ -87,8 +87,8 @@ def create(
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which cannot be found again. Needs a session of the tenant.
 
-    Raises TenantValidationError for a name of impossible length, for unknown or no scopes and for
-    an empty list of repositories; RepositoryNotFound when the tenant lacks one of them.
+    Raises TenantValidationError for a name of impossible length and for unknown or no scopes,
+    RepositoryNotFound when the tenant lacks one of the repositories.
     """
     if not 0 < len(name) <= _NAME_LENGTH or "\0" in name:
         raise TenantValidationError(f"A key's name has 1 to {_NAME_LENGTH} characters.")
@@ -212,8 +212,6 @@ def _insert(
 
 
 def _check_known(conn: Connection, reach: frozenset[RepositoryId]) -> None:
-    if not reach:
-        raise TenantValidationError("A key for certain repositories names at least one.")
     known = known_repositories.c
     query = select(func.count()).where(
         known.tenant_id == tenant_of(conn),
