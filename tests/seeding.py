@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph.model.edges import Certainty, EdgeKind, Rule
-from graph.model.ids import NodeId, RepositoryNumber, TenantId
+from graph.model.ids import ApiKeyId, NodeId, RepositoryNumber, TenantId
 from graph.model.nodes import NodeKind
 from graph.model.rows import DocumentRow, DocumentRows, EdgeRow, NodeRow
 from graph.model.symbols import definition_symbol, external_symbol, file_symbol, node_id
 from graph.settings import Settings
-from graph.storage import jobs, publish, repositories
+from graph.storage import jobs, keys, publish, repositories
 from graph.storage.load import open_load
 from graph.storage.publish import NewSnapshot
 from graph.storage.repositories import Repository
@@ -221,6 +221,8 @@ class Shop:
     checkout: NodeId
     money: NodeId
     dumps: NodeId
+    # A key of the tenant that nobody uses.
+    key_id: ApiKeyId
 
 
 def shop(settings: Settings, tenant_id: TenantId, name: str = "shop") -> Shop:
@@ -257,4 +259,6 @@ def shop(settings: Settings, tenant_id: TenantId, name: str = "shop") -> Shop:
     odd = Page(number, "src/caf\\xe9.py", raw_path=b"src/caf\xe9.py")
     pages = [cart_page, checkout_page, logo, odd]
     snapshot = ingest(settings, tenant_id, repository, pages)
-    return Shop(repository, snapshot, pages, cart, add, total, checkout, money, dumps)
+    with tenant_session(tenant_id, settings=settings) as connection:
+        key, _ = keys.create(connection, tenant_id=tenant_id, scopes=["read"], name="spare")
+    return Shop(repository, snapshot, pages, cart, add, total, checkout, money, dumps, key.id)

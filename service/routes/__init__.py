@@ -1,6 +1,7 @@
 """The table of contents of the API."""
 
 from service.routes import (
+    api_keys,
     audit_events,
     docs,
     files,
@@ -16,6 +17,7 @@ from service.routes import (
 
 ROUTERS = (
     tenants.router,
+    api_keys.router,
     audit_events.router,
     repositories.router,
     jobs.router,
@@ -30,6 +32,7 @@ ROUTERS = (
 
 TAGS = [
     {"name": "tenant", "description": "Whose key this is."},
+    {"name": "keys", "description": "Who may do what."},
     {"name": "repositories", "description": "What may be ingested."},
     {"name": "jobs", "description": "Ingestions are requested, watched and cancelled."},
     {"name": "snapshots", "description": "The graph of one repository at one commit."},

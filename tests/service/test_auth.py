@@ -37,6 +37,13 @@ NEEDS = {
     ("delete", "/v1/repositories/{repository_id}"): "admin",
     ("post", "/v1/repositories/{repository_id}/ingestions"): "ingest",
     ("post", "/v1/jobs/{job_id}/cancel"): "ingest",
+    ("get", "/v1/audit-events"): "admin",
+    ("get", "/v1/audit-events/export"): "admin",
+    ("get", "/v1/api-keys"): "admin",
+    ("post", "/v1/api-keys"): "admin",
+    ("get", "/v1/api-keys/{api_key_id}"): "admin",
+    ("delete", "/v1/api-keys/{api_key_id}"): "admin",
+    ("post", "/v1/api-keys/{api_key_id}/rotate"): "admin",
 }
 
 
@@ -72,6 +79,7 @@ def ids_of(shop: Shop) -> dict[str, str]:
         "task_id": f"{shop.snapshot.job_id}.1",
         "symbol_id": symbol_id(shop.add),
         "path": "src/cart.py",
+        "api_key_id": str(shop.key_id),
         "code": "key_invalid",
     }
 
@@ -195,6 +203,7 @@ def test_what_belongs_to_another_tenant_is_as_absent_as_what_never_was(
         "task_id": f"{uuid4()}.1",
         "symbol_id": "0123456789abcdef",
         "path": "src/none.py",
+        "api_key_id": str(uuid4()),
     }
     tried = 0
     for operation in operations(document):
@@ -235,7 +244,7 @@ def test_no_byte_of_one_tenant_reaches_another(
     for operation in operations(document):
         if operation.method != "get" or operation.path in OPEN:
             continue
-        answer = call(client, operation, ids_of(twin), bearer(rival.read))
+        answer = call(client, operation, ids_of(twin), bearer(rival.admin))
         assert answer.status_code == 200
         own = {str(shop.repository.id), str(shop.snapshot.id), str(shop.snapshot.job_id)}
         assert not any(word in answer.text for word in own), operation.path
