@@ -55,6 +55,55 @@ class TenantSuspended(CodeloomError):
 
 
 class ApiKeyInvalid(CodeloomError):
+class TenantErasing(CodeloomError):
+    """The tenant is being erased."""
+
+    code = "tenant_erasing"
+    kind = "conflict"
+
+
+class ErasureNotFound(CodeloomError):
+    """There is no such erasure."""
+
+    code = "erasure_not_found"
+    kind = "not_found"
+
+
+class PlanNotFound(CodeloomError):
+    """There is no such plan."""
+
+    code = "plan_not_found"
+    kind = "not_found"
+
+
+class PlanAlreadyExists(CodeloomError):
+    """There is a plan with this code."""
+
+    code = "plan_already_exists"
+    kind = "conflict"
+
+
+class OperatorKeyNotFound(CodeloomError):
+    """There is no such operator key."""
+
+    code = "operator_key_not_found"
+    kind = "not_found"
+
+
+class OperatorKeyRequired(CodeloomError):
+    """Only the key of an operator opens this; the key of a tenant does not."""
+
+    code = "operator_key_required"
+    kind = "forbidden"
+
+
+class TenantKeyRequired(CodeloomError):
+    """Only the key of a tenant opens this; the key of an operator does not."""
+
+    code = "tenant_key_required"
+    kind = "forbidden"
+
+
     """The API key is missing, malformed, unknown, expired or revoked."""
 
     code = "api_key_invalid"

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     database_authenticator_url: str | None = Field(default=None, repr=False)
     database_dispatcher_url: str | None = Field(default=None, repr=False)
     database_operator_url: str | None = Field(default=None, repr=False)
+    database_eraser_url: str | None = Field(default=None, repr=False)
     # redis://, rediss:// or unix:///path?db=0
     redis_url: str | None = Field(default=None, repr=False)
     # file:///directory; without it, a folder under `codeloom_home`.

@@ -52,6 +52,9 @@ ACTIONS = {
     "last_admin_key": (
         "Make another key with the scope admin and without repositories first, or rotate this one."
     ),
+    "operator_key_required": "Use an operator's key: codeloom admin operator-key create.",
+    "tenant_key_required": "Use a key of the tenant whose data this is about.",
+    "tenant_erasing": "Nothing: an erasure is not taken back. Follow it at /v1/admin/erasures.",
     "permission_missing": "Use a key with the scope that the detail names.",
     "request_under_way": "Repeat the request after a short wait, with the same idempotency key.",
     "ref_not_found": "Name a branch or tag that the repository has.",

@@ -16,6 +16,10 @@ RepositoryId = NewType("RepositoryId", UUID)
 JobId = NewType("JobId", UUID)
 SnapshotId = NewType("SnapshotId", UUID)
 AuditEventId = NewType("AuditEventId", UUID)
+CredentialId = NewType("CredentialId", UUID)
+OperatorKeyId = NewType("OperatorKeyId", UUID)
+OperatorEventId = NewType("OperatorEventId", UUID)
+ErasureId = NewType("ErasureId", UUID)
 
 RepositoryNumber = NewType("RepositoryNumber", int)  # int4, from 1, never used twice
 SnapshotNumber = NewType("SnapshotNumber", int)  # int4, from 1 in its repository

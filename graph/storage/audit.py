@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     Connection,
+    ForeignKeyConstraint,
     Row,
     Select,
     Table,
@@ -49,6 +50,7 @@ audit_events = Table(
     Column("outcome", Text, nullable=False),
     Column("code", Text),
     Column("request_id", Text),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"]),
 )
 
 

@@ -16,7 +16,7 @@ from graph.model.tenants import Scope, included
 from graph.settings import Settings
 from graph.storage.engine import engine
 from graph.storage.failures import translated
-from graph.storage.tenants import DEFAULT_PLAN
+from graph.storage.plans import DEFAULT_PLAN
 
 _AUTHENTICATE = text("""
 select tenant_id, key_id, scopes, repositories, expires_at, tenant_state, suspended_reason, plan,

@@ -7,7 +7,7 @@ would be one for all tenants, and four bytes would not last.
 
 from typing import Literal
 
-from sqlalchemy import Column, Connection, Integer, Table, Text, text
+from sqlalchemy import Column, Connection, ForeignKeyConstraint, Integer, Table, Text, text
 
 from graph.storage.schema import metadata, tenant_column
 from graph.storage.session import tenant_of
@@ -19,6 +19,7 @@ counters = Table(
     Column("repository", Integer, primary_key=True),  # 0: the tenant itself
     Column("name", Text, primary_key=True),
     Column("value", Integer, nullable=False),  # the last number that was handed out
+    ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"]),
 )
 
 Name = Literal["repositories", "documents", "snapshots", "generations"]

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from graph.errors import SettingMissing
 from graph.settings import Settings
 
-Role = Literal["owner", "app", "worker", "authenticator", "dispatcher", "operator"]
+Role = Literal["owner", "app", "worker", "authenticator", "dispatcher", "operator", "eraser"]
 
 SCHEMA = "codeloom"
 
@@ -32,6 +32,8 @@ _TIMEOUTS: dict[Role, tuple[int, int, int]] = {
     "authenticator": (2 * _SECONDS, 1 * _SECONDS, 5 * _SECONDS),
     "dispatcher": (10 * _SECONDS, 3 * _SECONDS, 30 * _SECONDS),
     "operator": (30 * _SECONDS, 10 * _SECONDS, 60 * _SECONDS),
+    # Deletes a batch of rows at a time, and is never in a hurry.
+    "eraser": (2 * _MINUTES, 10 * _SECONDS, 60 * _SECONDS),
 }
 
 

@@ -33,6 +33,7 @@ ROLES = {
     "codeloom_authenticator": "may call the function that finds a key, and nothing else",
     "codeloom_dispatcher": "chooses jobs over all tenants",
     "codeloom_operator": "administers tenants",
+    "codeloom_eraser": "removes the rows of a tenant that is erased, inside that tenant",
     "codeloom_keyring": "owns the function that finds a key",
 }
 

@@ -24,14 +24,15 @@ __all__ = [
     "Connection",
     "Reason",
     "TenantRole",
+    "in_tenant",
     "ping",
     "system_session",
     "tenant_of",
     "tenant_session",
 ]
 
-TenantRole = Literal["app", "worker"]
-Reason = Literal["dispatch", "administration"]
+TenantRole = Literal["app", "worker", "eraser"]
+Reason = Literal["dispatch", "administration", "erasure"]
 
 # Why rows of many tenants may be touched, and as which role. A new reason is a new row here and a
 # policy in a migration.
@@ -40,6 +41,8 @@ REASONS: dict[Reason, Role] = {
     "dispatch": "dispatcher",
     # Creating, listing and suspending tenants, on an operator's command.
     "administration": "operator",
+    # Which tenants are to be erased; what is theirs is erased in a session of each.
+    "erasure": "eraser",
 }
 
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
@@ -59,8 +62,16 @@ def tenant_session(
     the transaction is rolled back.
     """
     with translated(), engine(settings or get_settings(), role).begin() as connection:
-        connection.execute(_SET_TENANT, {"tenant_id": str(tenant_id)})
-        yield connection.execution_options(**{_TENANT: tenant_id})
+        yield in_tenant(connection, tenant_id)
+
+
+def in_tenant(connection: Connection, tenant_id: TenantId) -> Connection:
+    """The transaction of a system session, from now on that tenant's as well.
+
+    For what an operator does to one tenant: its rows and the tenant's change together.
+    """
+    connection.execute(_SET_TENANT, {"tenant_id": str(tenant_id)})
+    return connection.execution_options(**{_TENANT: tenant_id})
 
 
 def tenant_of(connection: Connection) -> TenantId:

@@ -6,8 +6,12 @@ from graph.storage import (
     counters,
     credentials,
     documents,
+    erasures,
     idempotency,
     keys,
+    operator_events,
+    operator_keys,
+    plans,
     refs,
     repositories,
     rows,
@@ -20,6 +24,10 @@ from graph.storage.schema import metadata
 GROUPS = (
     tenants,
     keys,
+    plans,
+    operator_keys,
+    operator_events,
+    erasures,
     credentials,
     counters,
     repositories,
@@ -40,3 +48,6 @@ GLOBAL_TABLES = {
 }
 
 __all__ = ["GLOBAL_TABLES", "GROUPS", "metadata"]
+    "operator_keys": "who runs the installation belongs to no tenant",
+    "operator_events": "what operators did, also to tenants that are gone",
+    "erasures": "what is left of a tenant that was erased",
