@@ -21,13 +21,14 @@ from kombu import Exchange
 from kombu import Queue as KombuQueue
 
 from graph import telemetry
+from graph.model import names
 from graph.settings import get_settings
 from workers import scratch, stopping
 from workers.broker import broker_url
 from workers.queues import MAINTENANCE, QUEUES, ROUTES
 from workers.schedule import BEAT_SCHEDULE
 
-WORKER_READY_KEY = "codeloom:worker:ready"
+WORKER_READY_KEY = names.shared_key("worker", "ready")
 # Longer than the longest job and a warm shutdown: a message that is handed out a second time while
 # the first is still at work costs a claim that fails, but there is no reason to pay it.
 _VISIBILITY_SECONDS = 2 * 60 * 60

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import redis
 import structlog
 
+from graph.model import names
 from graph.model.ids import JobId, TenantId
 from graph.model.jobs import percent
 from graph.storage.jobs import Counts
@@ -81,7 +82,7 @@ class ProgressStream:
     """Appends positions to the job's Redis stream; a Redis that is away is no failure."""
 
     def __init__(self, redis_url: str | None, tenant_id: TenantId, job_id: JobId) -> None:
-        self._key = stream_key(tenant_id, job_id)
+        self._key = names.job_stream(tenant_id, job_id)
         self._silent_until = 0.0
         self._client = (
             redis.Redis.from_url(redis_url, socket_connect_timeout=0.5, socket_timeout=0.5)
@@ -108,8 +109,3 @@ class ProgressStream:
         """Give the connection back."""
         if self._client is not None:
             self._client.close()
-
-
-def stream_key(tenant_id: TenantId, job_id: JobId) -> str:
-    """Where the events of a job are; the tenant leads, so that keys can be fenced by prefix."""
-    return f"codeloom:{{{tenant_id}}}:jobs:{job_id}"

@@ -6,6 +6,8 @@ queues that it was not told of.
 
 from dataclasses import dataclass
 
+from graph.model import names
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
@@ -35,4 +37,4 @@ ROUTES: dict[str, Queue] = {
 JOB_TASKS: dict[str, str] = {"ingest": INGEST_TASK}
 
 # Held by the dispatcher that leads.
-LEADER_LOCK = "dispatcher"
+LEADER_LOCK = names.shared_lock("dispatcher")

@@ -9,7 +9,6 @@ Which store is meant, the scheme of its address says. This is `file://`: a folde
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,11 +20,9 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from graph.errors import ArtifactNotFound, SettingMissing, StorageError, StorageRefused
+from graph.model import names
 from graph.model.ids import TenantId
 
-_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_KIND = "[a-z][a-z0-9_]{0,31}"
-_KEY = re.compile(rf"t/{_UUID}/{_KIND}/[0-9a-f]{{64}}")
 _CHUNK = 1024 * 1024
 
 
@@ -107,7 +104,10 @@ class ArtifactStore(Protocol):
 
 def artifact_key(tenant_id: TenantId, kind: str, sha256: bytes) -> str:
     """Where an artifact is; raises StorageRefused for what cannot be part of a key."""
-    return _checked(f"t/{tenant_id}/{kind}/{sha256.hex()}")
+    try:
+        return names.object_key(tenant_id, kind, sha256)
+    except ValueError as error:
+        raise StorageRefused("This cannot be the key of an artifact.") from error
 
 
 def open_store(url: str) -> ArtifactStore:
@@ -127,7 +127,7 @@ def digest_of(chunks: Iterable[bytes]) -> bytes:
 
 
 def _checked(key: str) -> str:
-    if _KEY.fullmatch(key) is None:
+    if not names.is_object_key(key):
         raise StorageRefused("This cannot be the key of an artifact.")
     return key
 
@@ -180,10 +180,10 @@ class FileStore:
 
     def list(self, tenant_id: TenantId, kind: str | None = None) -> Iterator[StoredObject]:
         """See ArtifactStore."""
-        tenant = self._root / "t" / str(tenant_id)
+        tenant = self._root / names.object_prefix(tenant_id)
         for path in sorted(tenant.glob(f"{kind or '*'}/*")):
             key = path.relative_to(self._root).as_posix()
-            if _KEY.fullmatch(key) and (found := self.head(key)):
+            if names.is_object_key(key) and (found := self.head(key)):
                 yield found
 
     def delete(self, key: str) -> None:

@@ -14,13 +14,14 @@ import httpx
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from graph.model import names
 from graph.settings import Settings
 from service.embedded.process import ProcessSpec, ReadyCheck
 from workers import facade
 
 # Set by the worker when it has begun to take messages. A key that the broker keeps would still
 # be there at the next start, so the stack deletes this one before it starts the worker.
-WORKER_READY_KEY = "codeloom:worker:ready"
+WORKER_READY_KEY = names.shared_key("worker", "ready")
 WORKER_QUEUES = ("git", "parse", "maintenance")
 _SETTLED_SECONDS = 0.5
 # "Every address" is one to listen on, not one to call.

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from graph.errors import JobCancelled, LeaseLost
+from graph.model import names
 from graph.model.ids import JobId
 from graph.model.jobs import JobState
 from graph.storage import jobs
@@ -14,7 +15,6 @@ from graph.storage.locks import SessionLock
 from graph.storage.session import system_session
 from tests.workers.stand import Stand
 from workers import lease
-from workers.progress import stream_key
 
 
 def dispatch(stand: Stand, job_id: JobId) -> int:
@@ -122,7 +122,7 @@ def test_the_lock_is_taken_anew_when_its_session_was_cut(stand: Stand) -> None:
 def test_progress_reaches_the_row_and_the_stream(stand: Stand) -> None:
     job_id = stand.request("main")
     epoch = dispatch(stand, job_id)
-    key = stream_key(stand.tenant_id, job_id)
+    key = names.job_stream(stand.tenant_id, job_id)
     with lease.hold(stand.settings, stand.tenant_id, job_id, epoch, "me") as held:
         assert held is not None
         for done in range(1000):

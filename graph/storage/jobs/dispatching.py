@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from graph.model import names
 from graph.model.ids import JobId, TenantId
 from graph.model.jobs import MAX_RESETS, JobState
 from graph.storage import signals
@@ -56,7 +57,7 @@ chosen as (
 )
 update jobs j
 set state = 'dispatched', epoch = j.epoch + 1, dispatched_at = now(),
-  celery_task_id = j.job_id || '.' || (j.epoch + 1),
+  celery_task_id = j.job_id || cast(:joint as text) || (j.epoch + 1),
   lease_owner = null, lease_until = now() + make_interval(secs => :lease_seconds)
 from chosen c
 where j.tenant_id = c.tenant_id and j.job_id = c.job_id and j.state = 'queued'
@@ -101,7 +102,7 @@ class Dispatched:
     tenant_id: TenantId
     epoch: int
     kind: str
-    task_id: str  # `<job>.<epoch>`, the id of the Celery task
+    task_id: str  # `names.task_id`, of the Celery task
     trace_parent: str | None
 
 
@@ -124,7 +125,8 @@ def pick(conn: Connection, *, slots: int, lease_seconds: int = 120) -> list[Disp
     """
     if not conn.execute(_ALONE).scalar_one():
         return []
-    rows = conn.execute(_PICK, {"slots": slots, "lease_seconds": lease_seconds})
+    values = {"slots": slots, "lease_seconds": lease_seconds, "joint": names.TASK_JOINT}
+    rows = conn.execute(_PICK, values)
     return [
         Dispatched(
             job_id=JobId(row.job_id),
