@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from graph import telemetry
+from graph.model import key_form
 from graph.queries.page import Cursors
 from graph.settings import Settings, get_settings
-from graph.storage import keys
+from graph.storage import keys, operator_keys
 from service import errors, openapi, secret
 from service.auth import Authentication, Authenticator
 from service.deps import Backend
@@ -42,8 +43,13 @@ def create_app(settings: Settings) -> FastAPI:
     application.state.routes = [route for router in ROUTERS for route in router.routes]
     application.openapi = partial(openapi.describe, application)  # type: ignore[method-assign]
     # Each one added wraps those before it: a request meets the last first.
-    authenticator = Authenticator(partial(keys.authenticate, settings))
-    application.add_middleware(Authentication, authenticator=authenticator)
+    application.add_middleware(
+        Authentication,
+        authenticator=Authenticator(partial(keys.authenticate, settings)),
+        operators=Authenticator(
+            partial(operator_keys.authenticate, settings), prefix=key_form.OPERATOR_KEY
+        ),
+    )
     application.add_middleware(BodyGuard, max_body_bytes=settings.max_body_bytes)
     application.add_middleware(RequestContext)
     return application

@@ -2,7 +2,8 @@
 
 Everything under `/v1` is closed unless a valid key is sent, before routing and before a body is
 read: a route that forgets to ask for a caller is still closed, and a stranger cannot tell which
-routes exist.
+routes exist. What is under `/v1/admin` opens to keys of operators alone, and they open nothing
+else: a caller of either kind has a type of its own, and a place of its own in the request's state.
 """
 
 import hashlib
@@ -11,14 +12,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Lock
+from typing import Generic, TypeVar
 
 from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.errors import ApiKeyInvalid, CodeloomError
-from graph.storage import keys
+from graph.errors import ApiKeyInvalid, CodeloomError, OperatorKeyRequired, TenantKeyRequired
+from graph.model import key_form
 from graph.storage.keys import Caller
+from graph.storage.operator_keys import Operator
 from service.errors import answer
 from service.problems import problem_response
 
@@ -26,11 +29,12 @@ from service.problems import problem_response
 REMEMBERED_SECONDS = 15.0
 _REMEMBERED_KEYS = 10_000
 _CLOSED = "/v1"
+_OPERATED = "/v1/admin"
 
-Lookup = Callable[[str], Caller | None]
+Who = TypeVar("Who", bound=Caller | Operator)
 
 
-class Authenticator:
+class Authenticator(Generic[Who]):
     """Finds the caller of a key, and remembers it for a few seconds.
 
     Remembering saves a round trip to the database on nearly every request. Only digests are kept,
@@ -40,22 +44,24 @@ class Authenticator:
 
     def __init__(
         self,
-        lookup: Lookup,
+        lookup: Callable[[str], Who | None],
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        prefix: str = key_form.TENANT_KEY,
     ) -> None:
         self._lookup = lookup
         self._clock = clock
         self._now = now
-        self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._prefix = prefix
+        self._known: OrderedDict[bytes, tuple[Who, float]] = OrderedDict()
         self._lock = Lock()
 
-    async def caller(self, secret: str) -> Caller:
+    async def caller(self, secret: str) -> Who:
         """The caller of a key.
 
         Raises ApiKeyInvalid, TenantSuspended, or StorageError when the database is away.
         """
-        if not keys.well_formed(secret):
+        if not key_form.well_formed(secret, self._prefix):
             raise ApiKeyInvalid  # costs neither a thread nor a look-up
         digest = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
         known = self._remembered(digest)
@@ -67,7 +73,7 @@ class Authenticator:
         self._remember(digest, caller)
         return caller
 
-    def _remembered(self, digest: bytes) -> Caller | None:
+    def _remembered(self, digest: bytes) -> Who | None:
         with self._lock:
             caller, until = self._known.get(digest, (None, 0.0))
         if caller is None or until <= self._clock():
@@ -76,7 +82,7 @@ class Authenticator:
         ended = caller.expires_at is not None and caller.expires_at <= self._now()
         return None if ended else caller
 
-    def _remember(self, digest: bytes, caller: Caller) -> None:
+    def _remember(self, digest: bytes, caller: Who) -> None:
         with self._lock:
             self._known[digest] = (caller, self._clock() + REMEMBERED_SECONDS)
             self._known.move_to_end(digest)
@@ -87,14 +93,19 @@ class Authenticator:
 class Authentication:
     """Lets a request to `/v1` pass only with a caller, which it puts into the request's state."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator[Caller],
+        operators: Authenticator[Operator],
+    ) -> None:
         self.app = app
         self.authenticator = authenticator
+        self.operators = operators
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller, or answer 401, 403 or 503."""
-        path = scope.get("path", "")
-        if scope["type"] != "http" or not (path == _CLOSED or path.startswith(_CLOSED + "/")):
+        if scope["type"] != "http" or not _is_below(scope, _CLOSED):
             await self.app(scope, receive, send)
             return
         secret = presented(Headers(scope=scope))
@@ -104,13 +115,32 @@ class Authentication:
             await refusal(scope, receive, send)
             return
         try:
-            caller = await self.authenticator.caller(secret)
+            scope["state"].update(await self._identify(scope, secret))
         except CodeloomError as error:
             await answer(scope, error)(scope, receive, send)
             return
-        scope["state"]["caller"] = caller
-        scope["state"]["tenant"] = str(caller.tenant_id)
         await self.app(scope, receive, send)
+
+    async def _identify(self, scope: Scope, secret: str) -> dict[str, object]:
+        """What the state is to say of whoever asks.
+
+        A key has to be valid first: only then is it told that it is one of the wrong kind.
+        """
+        operated = _is_below(scope, _OPERATED)
+        if secret.startswith(key_form.OPERATOR_KEY):
+            operator = await self.operators.caller(secret)
+            if not operated:
+                raise TenantKeyRequired
+            return {"operator": operator}
+        caller = await self.authenticator.caller(secret)
+        if operated:
+            raise OperatorKeyRequired
+        return {"caller": caller, "tenant": str(caller.tenant_id)}
+
+
+def _is_below(scope: Scope, place: str) -> bool:
+    path = scope.get("path", "")
+    return bool(path == place or path.startswith(place + "/"))
 
 
 def presented(headers: Headers) -> str:

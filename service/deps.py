@@ -12,6 +12,7 @@ from graph.model.ids import RepositoryId
 from graph.queries.page import Binding, Cursors, Key, Page
 from graph.settings import Settings
 from graph.storage.keys import Caller
+from graph.storage.operator_keys import Operator
 
 PAGE_LIMIT = 50
 MAX_PAGE_LIMIT = 500
@@ -35,6 +36,11 @@ def _backend(request: Request) -> Backend:
 
 Shared = Annotated[Backend, Depends(_backend)]
 
+_operator = HTTPBearer(
+    auto_error=False,
+    scheme_name="operator",
+    description="The key of an operator as a bearer token.",
+)
 _bearer = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
@@ -60,6 +66,18 @@ async def _identified(
 
 # Whoever asks, whatever they may do.
 Identified = Annotated[Caller, Depends(_identified)]
+
+
+async def _operating(
+    request: Request,
+    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_operator)],
+) -> Operator:
+    found: Operator = request.scope["state"]["operator"]
+    return found
+
+
+# Who administers the installation.
+Operating = Annotated[Operator, Depends(_operating)]
 
 
 def _requires(scope: str) -> Callable[..., Awaitable[Caller]]:
@@ -131,7 +149,7 @@ class Paging:
 
     def _binding(self) -> Binding:
         request = self._request
-        caller: Caller = request.scope["state"]["caller"]
+        caller: Caller | None = request.scope["state"].get("caller")
         filters: dict[str, object] = {
             f"path {name}": value for name, value in request.path_params.items()
         }
@@ -139,7 +157,9 @@ class Paging:
             # Everything else that was asked for is a filter, also what a route will add later.
             if name not in {"cursor", "limit"}:
                 filters[f"query {name}"] = request.query_params.getlist(name)
-        return Binding(caller.tenant_id.bytes, request.scope["route"].path, filters)
+        # Lists of operators are of no tenant.
+        tenant = caller.tenant_id.bytes if caller is not None else b""
+        return Binding(tenant, request.scope["route"].path, filters)
 
 
 Paged = Annotated[Paging, Depends()]

@@ -71,7 +71,13 @@ class RequestContext:
                 status=answered.status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 2),
                 tenant=scope["state"].get("tenant"),
+                operator=_operator_of(scope),
             )
+
+
+def _operator_of(scope: Scope) -> str | None:
+    operator = scope["state"].get("operator")
+    return str(operator.key_id) if operator is not None else None
 
 
 class _Answered:
