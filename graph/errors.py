@@ -5,6 +5,7 @@ status, `transient` decides whether a job is tried again. Messages are shown to 
 no secret, no path of ours and no text of a driver.
 """
 
+from datetime import datetime
 from typing import ClassVar, Literal
 
 ErrorKind = Literal[
@@ -54,7 +55,6 @@ class TenantSuspended(CodeloomError):
     kind = "forbidden"
 
 
-class ApiKeyInvalid(CodeloomError):
 class TenantErasing(CodeloomError):
     """The tenant is being erased."""
 
@@ -104,6 +104,7 @@ class TenantKeyRequired(CodeloomError):
     kind = "forbidden"
 
 
+class ApiKeyInvalid(CodeloomError):
     """The API key is missing, malformed, unknown, expired or revoked."""
 
     code = "api_key_invalid"
@@ -129,6 +130,11 @@ class QuotaExceeded(CodeloomError):
 
     code = "quota_exceeded"
     kind = "quota"
+
+    def __init__(self, message: str | None = None, *, resets_at: datetime | None = None) -> None:
+        """`resets_at` is when the quota begins anew, for one that does and that is used up."""
+        super().__init__(message)
+        self.resets_at = resets_at
 
 
 class RepositoryNotFound(CodeloomError):

@@ -13,10 +13,14 @@ from graph.storage import jobs, keys, publish, repositories
 from graph.storage.load import open_load
 from graph.storage.publish import NewSnapshot
 from graph.storage.repositories import Repository
+from graph.storage.reservations import Allowance
 from graph.storage.session import system_session, tenant_session
 from graph.storage.snapshots import Snapshot
 
 COMMIT = "1" * 40
+
+# More than any attempt of a test uses.
+PLENTY = Allowance(clone_bytes=1 << 30, job_seconds=3600)
 
 
 @dataclass
@@ -145,7 +149,12 @@ def ingest(
     epoch = _dispatch(settings, job.id)
     with tenant_session(tenant_id, role="worker", settings=settings) as connection:
         claimed = jobs.claim(
-            connection, job_id=job.id, epoch=epoch, owner="test", lease_seconds=600
+            connection,
+            job_id=job.id,
+            epoch=epoch,
+            owner="test",
+            lease_seconds=600,
+            wanted=PLENTY,
         )
         assert claimed is not None
     with open_load(tenant_id, repository=repository.number, settings=settings) as loader:

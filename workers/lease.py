@@ -9,18 +9,18 @@ its lease ran out would otherwise work beside its successor until its next look 
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import structlog
 
 from graph.errors import CodeloomError, JobCancelled, LeaseLost, StorageError
 from graph.model.ids import JobId, TenantId
 from graph.settings import Settings
-from graph.storage import jobs
+from graph.storage import jobs, reservations
 from graph.storage.locks import SessionLock
-from graph.storage.session import tenant_session
-from workers import stopping
+from graph.storage.session import Connection, tenant_session
+from workers import budget, stopping
 from workers.progress import Position, Progress, ProgressStream
 from workers.stopping import WorkerStops
 
@@ -45,6 +45,8 @@ class Lease:
         self._over = threading.Event()
         self._lost: type[LeaseLost | JobCancelled | WorkerStops] | None = None
         self._kept_at = time.monotonic()
+        # Bytes so far, while something is being fetched.
+        self._fetched: Callable[[], int] | None = None
         self._thread = threading.Thread(target=self._keep, daemon=True, name="lease")
 
     def should_stop(self) -> bool:
@@ -66,6 +68,20 @@ class Lease:
             return False
         self._thread.start()
         return True
+
+    @contextmanager
+    def fetching(self, fetched: Callable[[], int]) -> Iterator[None]:
+        """What the block has fetched is charged to the tenant, also when it does not end well.
+
+        And while it runs: a fetch that is cancelled or killed has cost what it has cost.
+        """
+        self._fetched = fetched
+        try:
+            yield
+        finally:
+            self._fetched = None
+            with self._session() as conn:
+                self._spend(conn, fetched(), over=True)
 
     def stop(self) -> None:
         """Stop keeping it: what the row says next is written by whoever settles the job."""
@@ -104,8 +120,8 @@ class Lease:
     def _write(self, news: Position | None) -> jobs.Beat:
         """Extend the lease and, if there is any, write the progress: one short transaction."""
         self._keep_lock()
-        job_id, epoch = self.job.id, self.job.epoch
-        with tenant_session(self.job.tenant_id, role="worker", settings=self._settings) as conn:
+        job_id, epoch, fetched = self.job.id, self.job.epoch, self._fetched
+        with self._session() as conn:
             if news is not None:
                 jobs.progress(
                     conn,
@@ -118,7 +134,17 @@ class Lease:
                     counts=news.counts,
                 )
             seconds = self._settings.lease_seconds
-            return jobs.beat(conn, job_id=job_id, epoch=epoch, lease_seconds=seconds)
+            beat = jobs.beat(conn, job_id=job_id, epoch=epoch, lease_seconds=seconds)
+            if fetched is not None:
+                self._spend(conn, fetched(), over=False)
+            return beat
+
+    def _spend(self, conn: Connection, clone_bytes: int, *, over: bool) -> None:
+        job_id, epoch = self.job.id, self.job.epoch
+        reservations.spend(conn, job_id=job_id, epoch=epoch, clone_bytes=clone_bytes, over=over)
+
+    def _session(self) -> AbstractContextManager[Connection]:
+        return tenant_session(self.job.tenant_id, role="worker", settings=self._settings)
 
     def _keep_lock(self) -> None:
         """Take the lock anew if its session ended, as when the database restarts."""
@@ -154,11 +180,17 @@ def hold(
 ) -> Iterator[Lease | None]:
     """Claim the job and keep it for the block; None if it is not ours to run.
 
-    That is no error: the message came twice, or late, or the job has been cancelled since.
+    That is no error: the message came twice, or late, the job has been cancelled since, or its
+    tenant's month is used up.
     """
     with tenant_session(tenant_id, role="worker", settings=settings) as conn:
         job = jobs.claim(
-            conn, job_id=job_id, epoch=epoch, owner=owner, lease_seconds=settings.lease_seconds
+            conn,
+            job_id=job_id,
+            epoch=epoch,
+            owner=owner,
+            lease_seconds=settings.lease_seconds,
+            wanted=budget.most(settings),
         )
     if job is None:
         yield None

@@ -9,12 +9,13 @@ were parsed before are not parsed again, documents that were stored before are n
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
-from graph.errors import ArtifactDamaged, ArtifactNotFound
+from graph.errors import ArtifactDamaged, ArtifactNotFound, CheckoutTooLarge
 from graph.resolve.incremental import ResolutionRecord
 from graph.settings import Settings
 from graph.storage.artifacts import open_store
@@ -25,7 +26,7 @@ from graph.storage.publish import NewSnapshot
 from parsers.sandbox import ParserPool, SandboxLimits
 from workers import failpoints, report, scratch
 from workers.budget import Budget
-from workers.git import remotes
+from workers.git import fetch, remotes
 from workers.git.blobs import BlobReader
 from workers.git.command import GitLimits, Network
 from workers.git.tree import TreeLimits
@@ -34,7 +35,7 @@ from workers.stages import checkout, publish
 from workers.stages.checkout import Access, Located, Opened
 from workers.stages.history import History, no_history, open_history
 from workers.stages.inventory import Inventory, InventoryLimits, inventory
-from workers.stages.load import load
+from workers.stages.load import check_room, load
 from workers.stages.parse import ParsedFiles, parse_files
 from workers.stages.resolve import Resolution
 from workers.timing import Stopwatch
@@ -73,7 +74,12 @@ class Ingestion:
         self.job = held.job
         self.settings = settings
         self.watch = Stopwatch()
-        self.budget = Budget(settings.job_soft_limit_seconds, settings.max_nodes_per_repository)
+        self.budget = Budget(
+            settings.job_soft_limit_seconds,
+            settings.max_clone_bytes,
+            settings.max_nodes_per_repository,
+            self.job.allowance,
+        )
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -99,7 +105,7 @@ class Ingestion:
         seconds = min(settings.checkout_timeout_seconds, self.budget.left())
         return Access(
             scratch=folder,
-            limits=GitLimits(wall_seconds=seconds, file_bytes=settings.max_clone_bytes),
+            limits=GitLimits(wall_seconds=seconds, file_bytes=self.budget.clone_bytes),
             network=Network(proxy=settings.git_proxy_url, ca_file=settings.git_ca_file),
             max_blob_bytes=settings.max_file_bytes,
             should_stop=self.held.should_stop,
@@ -137,8 +143,12 @@ class Ingestion:
 
     def checkout(self, located: Located, access: Access) -> Opened:
         """Its objects, readable."""
-        with self.watch.stage("checkout"):
-            return checkout.checkout(located, access)
+        fetched = partial(fetch.fetched_bytes, access.scratch)
+        with self.watch.stage("checkout"), self.held.fetching(fetched):
+            try:
+                return checkout.checkout(located, access)
+            except CheckoutTooLarge as error:
+                raise self.budget.too_large(error) from error
 
     def make(self, located: Located, opened: Opened) -> Made:
         """The graph of the commit, with what earlier ingestions left or, if need be, without.
@@ -176,7 +186,9 @@ class Ingestion:
             self.held.progress.report("inventory", found, found)
 
         with self.stage("inventory"):
-            return inventory(opened.checkout, blobs, limits, on_progress=on_progress)
+            found = inventory(opened.checkout, blobs, limits, on_progress=on_progress)
+            check_room(self.job, {"files": found.total}, self.settings)
+            return found
 
     def parse(self, found: Inventory, blobs: BlobReader, history: History) -> ParsedFiles:
         """The facts of every file; new ones are kept for the next time."""
@@ -204,6 +216,8 @@ class Ingestion:
                 on_progress=on_progress,
                 should_stop=self.held.should_stop,
             )
+            lines = sum(file.outline.lines for file in parsed.files)
+            check_room(self.job, {"lines": lines}, self.settings)
             history.keep_pack(pack)
             blobs.close()
             return parsed

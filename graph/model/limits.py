@@ -7,6 +7,7 @@ used: nothing is taken away then, and nothing more is granted.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -29,6 +30,10 @@ class Resource:
     # The database counts job time in seconds: minutes that are rounded for each job would add up
     # to more than was used.
     counted_per_unit: int = 1
+
+    def units(self, counted: int) -> int:
+        """What the database counted, in whole units: a minute that has begun is a minute."""
+        return -(-counted // self.counted_per_unit)
 
 
 RESOURCES: tuple[Resource, ...] = (
@@ -54,6 +59,24 @@ KEPT: tuple[Resource, ...] = tuple(
 
 # The largest whole number that every reader of JSON understands; in seconds it still fits a bigint.
 MAX_LIMIT = 2**53 - 1
+
+
+def refusal(
+    resource: Resource,
+    *,
+    limit: int,
+    used: int,
+    asked: int = 0,
+    resets_at: datetime | None = None,
+) -> str:
+    """Why no more is granted, in a sentence for the tenant; all amounts in units."""
+    period = " a month" if resource.period is Period.MONTH else ""
+    message = f"The limit of {resource.name} is {limit} {resource.unit}{period}: {used} are used"
+    if asked:
+        message += f" and {asked} more were asked for"
+    if resets_at is not None:
+        message += f", until {resets_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{message}."
 
 
 def checked(limits: Mapping[str, object]) -> dict[str, int]:

@@ -35,11 +35,15 @@ ROLES = {
     "codeloom_operator": "administers tenants",
     "codeloom_eraser": "removes the rows of a tenant that is erased, inside that tenant",
     "codeloom_keyring": "owns the function that finds a key",
+    "codeloom_bookkeeper": "owns the functions that count what tenants use",
 }
 
-# Roles that the login becomes, and what the owner needs to hand the function over.
-_MEMBERSHIPS = [(role, "current_user") for role in ROLES if role != "codeloom_keyring"]
-_MEMBERSHIPS.append(("codeloom_keyring", "codeloom_owner"))
+# Nobody becomes these: they only own functions that others call or fire.
+FUNCTION_OWNERS = ("codeloom_keyring", "codeloom_bookkeeper")
+
+# Roles that the login becomes, and what the owner needs to hand the functions over.
+_MEMBERSHIPS = [(role, "current_user") for role in ROLES if role not in FUNCTION_OWNERS]
+_MEMBERSHIPS += [(role, "codeloom_owner") for role in FUNCTION_OWNERS]
 
 # Roles are shared by all databases of a server, and another one may be migrating right now.
 _ATTEMPTS = 5
@@ -77,11 +81,12 @@ def head_reached(settings: Settings) -> bool:
 def preparation() -> list[str]:
     """What an administrator runs once in the database, when its login may not create roles.
 
-    Afterwards the login of `DATABASE_URL` has to be granted every role but `codeloom_keyring`.
+    Afterwards the login of `DATABASE_URL` has to be granted every role but those of
+    `FUNCTION_OWNERS`.
     """
     return [
         *(_create_role(role) for role in ROLES),
-        _grant_role("codeloom_keyring", "codeloom_owner"),
+        *(_grant_role(role, "codeloom_owner") for role in FUNCTION_OWNERS),
         _create_schema(),
     ]
 

@@ -29,7 +29,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from graph.errors import (
-    QuotaExceeded,
     RepositoryAlreadyRegistered,
     RepositoryNotFound,
     TenantValidationError,
@@ -38,7 +37,6 @@ from graph.model.ids import RepositoryId, RepositoryNumber, new_id
 from graph.storage import counters
 from graph.storage.schema import metadata, moment, tenant_column
 from graph.storage.session import tenant_of
-from graph.storage.tenants import plans, tenants
 
 repositories = Table(
     "repositories",
@@ -88,19 +86,23 @@ class Repository:
     default_ref: str | None
     created_at: datetime
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine, from which nothing has to be fetched."""
+        return self.url.startswith("file:")
+
 
 def register(
     conn: Connection, *, url: str, name: str, default_ref: str | None = None
 ) -> Repository:
     """A new repository of the tenant; nothing is fetched yet.
 
-    Raises RepositoryAlreadyRegistered for a second one of the same address, QuotaExceeded when the
-    plan allows no more, TenantValidationError for a name, address or ref of impossible length.
+    Raises RepositoryAlreadyRegistered for a second one of the same address, TenantValidationError
+    for a name, address or ref of impossible length. The session raises QuotaExceeded when it
+    commits and the plan allows no more (see `usage`).
     """
     _check_lengths(url=url, name=name, default_ref=default_ref)
-    # Taking the number locks the counter: two registrations of a tenant count one after the other.
     number = counters.take(conn, name="repositories")
-    _check_quota(conn)
     values = {
         "tenant_id": tenant_of(conn),
         "number": number,
@@ -204,18 +206,6 @@ def _present(conn: Connection) -> Select[Any]:
     return select(repositories).where(
         repositories.c.tenant_id == tenant_of(conn), repositories.c.deleted_at.is_(None)
     )
-
-
-def _check_quota(conn: Connection) -> None:
-    held = _present(conn).with_only_columns(func.count())
-    allowed = (
-        select(func.limit_of(tenants.c.limits, plans.c.limits, "repositories"))
-        .join(tenants, tenants.c.plan == plans.c.code)
-        .where(tenants.c.tenant_id == tenant_of(conn))
-    )
-    limit = conn.execute(allowed).scalar_one()
-    if limit is not None and conn.execute(held).scalar_one() >= limit:
-        raise QuotaExceeded("The plan of the tenant allows no more repositories.")
 
 
 def _check_lengths(*, url: str, name: str, default_ref: str | None) -> None:

@@ -14,20 +14,22 @@ from graph.storage import (
     plans,
     refs,
     repositories,
+    reservations,
     rows,
     snapshots,
     tenants,
+    usage,
 )
 from graph.storage.jobs import table as jobs_table
 from graph.storage.schema import metadata
 
 GROUPS = (
-    tenants,
-    keys,
     plans,
     operator_keys,
     operator_events,
     erasures,
+    tenants,
+    keys,
     credentials,
     counters,
     repositories,
@@ -39,15 +41,17 @@ GROUPS = (
     artifact_rows,
     audit,
     idempotency,
+    usage,
+    reservations,
 )
 
 # The only tables without a tenant, and why.
 GLOBAL_TABLES = {
     "plans": "what is sold, the same for everyone",
+    "operator_keys": "who runs the installation belongs to no tenant",
+    "operator_events": "what operators did, also to tenants that are gone",
+    "erasures": "what is left of a tenant that was erased",
     "alembic_version": "which migrations have run",
 }
 
 __all__ = ["GLOBAL_TABLES", "GROUPS", "metadata"]
-    "operator_keys": "who runs the installation belongs to no tenant",
-    "operator_events": "what operators did, also to tenants that are gone",
-    "erasures": "what is left of a tenant that was erased",

@@ -4,6 +4,8 @@ From an https remote they are fetched: depth 1, no tags, blobs above the cap lef
 host can. A repository of this machine is read in place through `objects/info/alternates`.
 """
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +74,16 @@ def fetch_remote(
         should_stop=should_stop,
         filtered=True,
     )
+
+
+def fetched_bytes(scratch: Path) -> int:
+    """How much was fetched into `scratch` so far: the pack, as it came over the network."""
+    size = 0
+    with suppress(FileNotFoundError):  # nothing yet; or a file got its final name just now
+        for file in os.scandir(scratch / "repository.git" / "objects" / "pack"):
+            if file.name.startswith("tmp_pack") or file.name.endswith(".pack"):
+                size += file.stat().st_size
+    return size
 
 
 def open_local(

@@ -2,9 +2,9 @@
 
 Three parties change a row, each in its own file. A tenant asks for work (`requesting`), watches and
 cancels (`asking`); the dispatcher chooses over all tenants and takes back what a dead worker held
-(`dispatching`); the worker that holds a job says how it goes and how it ended (`holding`). That a
-job succeeded by publishing a snapshot is said in `graph.storage.publish`, in the transaction that
-makes the snapshot visible.
+(`dispatching`); the worker takes a job (`claiming`) and says how it goes and how it ended
+(`holding`). That a job succeeded by publishing a snapshot is said in `graph.storage.publish`, in
+the transaction that makes the snapshot visible.
 
 Every change names the state and, for the holder, the epoch it expects. The epoch rises with each
 dispatch: whoever holds an older one changes nothing.
@@ -17,13 +17,12 @@ from graph.storage.jobs.asking import (
     list_page,
     retry,
 )
+from graph.storage.jobs.claiming import ClaimedJob, claim
 from graph.storage.jobs.dispatching import Dispatched, Reaped, depth, pick, reap
 from graph.storage.jobs.holding import (
     Beat,
-    ClaimedJob,
     Counts,
     beat,
-    claim,
     fail,
     finish,
     progress,

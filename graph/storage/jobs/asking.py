@@ -8,7 +8,8 @@ from sqlalchemy import Connection, func, update
 from graph.errors import JobNotCancellable, JobNotFound, JobNotRetryable
 from graph.model.ids import JobId, RepositoryNumber
 from graph.model.jobs import ENDED, RETRYABLE, JobState
-from graph.storage import signals
+from graph.storage import repositories, signals
+from graph.storage.jobs import admission
 from graph.storage.jobs.reading import Job, job_of, one, query
 from graph.storage.jobs.table import jobs
 from graph.storage.session import tenant_of
@@ -70,8 +71,16 @@ def cancel(conn: Connection, *, job_id: JobId) -> Job:
 def retry(conn: Connection, *, job_id: JobId) -> Job:
     """A job that ended without success waits again, with all its tries before it.
 
-    Raises JobNotFound, and JobNotRetryable when it has not ended or has succeeded.
+    Raises JobNotFound, JobNotRetryable when it has not ended or has succeeded, RepositoryNotFound
+    when its repository has been removed, and QuotaExceeded as a request does.
     """
+    admission.queue_up(conn)
+    ended = one(conn, job_id)
+    if ended.state not in RETRYABLE:
+        raise JobNotRetryable
+    if ended.repository is not None:
+        repository = repositories.by_number(conn, number=ended.repository)
+        admission.check(conn, fetches=not repository.is_local)
     statement = (
         update(jobs)
         .where(
@@ -91,9 +100,7 @@ def retry(conn: Connection, *, job_id: JobId) -> Job:
             error_message=None,
         )
     )
-    if conn.execute(statement).rowcount == 0:
-        one(conn, job_id)
-        raise JobNotRetryable
+    conn.execute(statement)
     signals.tell(conn)
     return one(conn, job_id)
 

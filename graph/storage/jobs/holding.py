@@ -1,4 +1,4 @@
-"""What the worker that holds a job may do: claim it, stay alive, say how far, say how it ended.
+"""What the worker that holds a job may do: stay alive, say how far it is, say how it ended.
 
 Every statement names the epoch and the state `running`; for a worker that was thought dead and
 whose job went on elsewhere, it changes nothing. Time is the database's: clocks of workers differ.
@@ -13,28 +13,10 @@ from sqlalchemy import Connection, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from graph.errors import LeaseLost
-from graph.model.ids import JobId, RepositoryNumber, SnapshotId, TenantId
+from graph.model.ids import JobId, SnapshotId
 from graph.model.jobs import JobState, longest_delay_seconds
-from graph.storage import counters, repositories, signals
-from graph.storage.repositories import Repository
+from graph.storage import signals
 from graph.storage.session import tenant_of
-
-_CLAIM = text("""
--- Begin a try: only the first message of the latest dispatch gets the job.
-update jobs
-set state = 'running', attempt = attempt + 1, started_at = now(),
-  lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_seconds),
-  stage = null, percent = 0, files_done = 0, files_total = 0, nodes = 0, edges = 0,
-  error_code = null, error_message = null
-where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'dispatched'
-returning kind, repository, ref, commit_sha, force, parameters, attempt, max_attempts, resets,
-  generation, trace_parent
-""")
-
-_SET_GENERATION = text("""
-update jobs set generation = :generation
-where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch
-""")
 
 _BEAT = text("""
 -- clock_timestamp: the time of the beat, not of the transaction it is in.
@@ -101,55 +83,6 @@ class Counts:
 
     nodes: int
     edges: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedJob:
-    """A job that is ours under this epoch, until the lease runs out."""
-
-    id: JobId
-    tenant_id: TenantId
-    epoch: int
-    kind: str
-    repository: Repository
-    ref: str | None
-    commit: str | None
-    force: bool
-    parameters: dict[str, Any]
-    attempt: int
-    max_attempts: int
-    resets: int
-    trace_parent: str | None
-
-
-def claim(
-    conn: Connection, *, job_id: JobId, epoch: int, owner: str, lease_seconds: int
-) -> ClaimedJob | None:
-    """The job, now running and ours; None if the message was a duplicate, late or cancelled."""
-    held = _held(conn, job_id, epoch)
-    row = conn.execute(_CLAIM, {**held, "owner": owner, "lease_seconds": lease_seconds}).first()
-    if row is None:
-        return None
-    number = RepositoryNumber(row.repository)
-    if row.commit_sha is None:
-        # Each try looks at the ref anew, so each takes a later place among the results.
-        generation = counters.take(conn, name="generations", repository=number)
-        conn.execute(_SET_GENERATION, {**held, "generation": generation})
-    return ClaimedJob(
-        id=job_id,
-        tenant_id=tenant_of(conn),
-        epoch=epoch,
-        kind=row.kind,
-        repository=repositories.by_number(conn, number=number),
-        ref=row.ref,
-        commit=row.commit_sha,
-        force=row.force,
-        parameters=row.parameters,
-        attempt=row.attempt,
-        max_attempts=row.max_attempts,
-        resets=row.resets,
-        trace_parent=row.trace_parent,
-    )
 
 
 def beat(conn: Connection, *, job_id: JobId, epoch: int, lease_seconds: int) -> Beat:

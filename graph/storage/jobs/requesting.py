@@ -7,12 +7,13 @@ for the same ref adds nothing.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, text, update
+from sqlalchemy import Connection, func, insert, update
 
-from graph.errors import QuotaExceeded, TenantValidationError
+from graph.errors import TenantValidationError
 from graph.model.ids import ApiKeyId, JobId, RepositoryNumber, new_id
 from graph.model.jobs import JOB_KINDS, MAX_ATTEMPTS, JobState
 from graph.storage import counters, signals
+from graph.storage.jobs import admission
 from graph.storage.jobs.reading import Job, job_of, one, query
 from graph.storage.jobs.table import jobs
 from graph.storage.refs import DEFAULT
@@ -20,21 +21,6 @@ from graph.storage.repositories import Repository
 from graph.storage.session import tenant_of
 
 _KINDS = frozenset(kind.name for kind in JOB_KINDS)
-
-# Requests of one flight are made one after the other, so that none misses the other's job.
-_QUEUE_UP = text("select pg_advisory_xact_lock(hashtextextended(:flight, 0))")
-
-_QUEUE_IS_FULL = text("""
--- Whether as many jobs wait as may; counts no further than that.
-select coalesce((
-  select count(*) from (
-    select from jobs where tenant_id = :tenant_id and state = 'queued' limit allowed.jobs
-  ) waiting
-) >= allowed.jobs, false)
-from tenants t join plans p on p.code = t.plan
-  cross join lateral (select limit_of(t.limits, p.limits, 'queued_jobs') as jobs) allowed
-where t.tenant_id = :tenant_id
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +56,20 @@ def request(
     """A job that will bring the ref to its commit: a new one, or the one that already waits for it.
 
     Without a ref it is the repository's default one. With a commit and no ref, a snapshot is made
-    and no head is moved. Raises QuotaExceeded when too many jobs wait, TenantValidationError for an
-    unknown kind.
+    and no head is moved. Raises QuotaExceeded when too many jobs wait or the month is used up,
+    TenantValidationError for an unknown kind.
     """
     if ref is None and commit is None:
         ref = repository.default_ref
     if kind not in _KINDS:
         raise TenantValidationError("There is no such kind of job.")
     asked = _Asked(kind, repository.number, ref, commit, force)
-    flight = f"{tenant_of(conn)}/{repository.number}/{asked.flight}"
-    conn.execute(_QUEUE_UP, {"flight": flight})
+    admission.queue_up(conn)
     waiting = _waiting(conn, asked)
     if waiting is not None and waiting.commit == asked.commit:
         return _join(conn, waiting, asked)
-    _check_quota(conn)
+    if waiting is None:  # else it takes the place of that one
+        admission.check(conn, fetches=not repository.is_local)
     told = {"priority": priority, "created_by": created_by, "trace_parent": trace_parent}
     return _insert(conn, asked, told, replaced=waiting)
 
@@ -142,8 +128,3 @@ def _insert(conn: Connection, asked: _Asked, told: dict[str, Any], *, replaced: 
         conn.execute(update(jobs).where(*which).values(ended))
     signals.tell(conn)
     return one(conn, job_id)
-
-
-def _check_quota(conn: Connection) -> None:
-    if conn.execute(_QUEUE_IS_FULL, {"tenant_id": tenant_of(conn)}).scalar_one():
-        raise QuotaExceeded("The plan of the tenant allows no more waiting jobs.")

@@ -1,7 +1,7 @@
 """The table of jobs: the queue itself.
 
 Its statements are in `requesting`, `asking` (reading, cancelling, trying again), `dispatching`
-(choosing over all tenants, taking back) and `holding` (what the holder of a job may do).
+(choosing over all tenants, taking back), `claiming` and `holding` (what the holder may do).
 """
 
 from sqlalchemy import (

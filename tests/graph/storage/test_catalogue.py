@@ -7,15 +7,39 @@ import pytest
 
 from graph.settings import Settings
 from graph.storage.engine import SCHEMA, dedicated
-from graph.storage.migrate import ROLES
+from graph.storage.migrate import FUNCTION_OWNERS, ROLES
 from graph.storage.tables import GLOBAL_TABLES, metadata
 
-DEFINERS = {"authenticate"}
+# Functions that run as their owner, and who may call them; what a trigger fires needs no caller.
+DEFINERS = {
+    "authenticate": ("codeloom_keyring", {"codeloom_authenticator"}),
+    "authenticate_operator": ("codeloom_keyring", {"codeloom_authenticator"}),
+    "charge_repositories": ("codeloom_bookkeeper", set()),
+    "charge_documents": ("codeloom_bookkeeper", set()),
+    "charge_artifacts": ("codeloom_bookkeeper", set()),
+    "settle_job": ("codeloom_bookkeeper", set()),
+    "post_charges": ("codeloom_bookkeeper", set()),
+}
+TRIGGERS = {
+    ("repositories", "repositories_insert_new", "charge_repositories"),
+    ("repositories", "repositories_update_new", "charge_repositories"),
+    ("repositories", "repositories_update_old", "charge_repositories"),
+    ("repositories", "repositories_delete_old", "charge_repositories"),
+    ("documents", "documents_insert_new", "charge_documents"),
+    ("documents", "documents_delete_old", "charge_documents"),
+    ("artifacts", "artifacts_insert_new", "charge_artifacts"),
+    ("artifacts", "artifacts_delete_old", "charge_artifacts"),
+    ("jobs", "jobs_settled", "settle_job"),
+    ("charges", "charges_posted", "post_charges"),
+}
 # Rows are removed by those who load and publish, and by nobody else without a reason.
 MAY_DELETE = {
     # A secret that is not wanted any more must be gone.
     "codeloom_app": {"credentials"},
     "codeloom_worker": {"snapshots", "documents", "nodes", "edges", "artifacts"},
+    "codeloom_bookkeeper": {"charges"},
+    # Inside the tenant that is erased.
+    "codeloom_eraser": set(metadata.tables) - set(GLOBAL_TABLES),
 }
 POLICY = (
     "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid"
@@ -78,6 +102,13 @@ def test_other_policies_are_for_roles_that_work_for_all_tenants(catalogue):
         ("credentials", "codeloom_operator", "SELECT"),
         ("tenants", "codeloom_keyring", "SELECT"),
         ("api_keys", "codeloom_keyring", "ALL"),
+        ("audit_events", "codeloom_operator", "SELECT"),
+        ("usage", "codeloom_operator", "SELECT"),
+        ("reservations", "codeloom_operator", "SELECT"),
+        ("usage", "codeloom_bookkeeper", "ALL"),
+        ("reservations", "codeloom_bookkeeper", "ALL"),
+        ("charges", "codeloom_bookkeeper", "ALL"),
+        ("tenants", "codeloom_bookkeeper", "SELECT"),
     }
 
 
@@ -172,14 +203,14 @@ def test_the_keyring_can_do_nothing_but_find_keys(catalogue):
         " and c.relkind = 'r' and has_any_column_privilege('codeloom_keyring', c.oid, 'select')",
         [SCHEMA],
     )
-    assert {name for (name,) in tables} == {"api_keys", "tenants"}
+    assert {name for (name,) in tables} == {"api_keys", "operator_keys", "tenants", "plans"}
     written = catalogue.execute(
         "select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid"
         " where c.relnamespace = %s::regnamespace and c.relkind = 'r' and a.attnum > 0"
         " and has_column_privilege('codeloom_keyring', c.oid, a.attname, 'insert, update')",
         [SCHEMA],
     )
-    assert written.fetchall() == [("api_keys", "last_used_at")]
+    assert set(written) == {("api_keys", "last_used_at"), ("operator_keys", "last_used_at")}
     members = catalogue.execute(
         "select m.member::regrole::text from pg_auth_members m"
         " where m.roleid = 'codeloom_keyring'::regrole and m.inherit_option"
@@ -194,15 +225,50 @@ def test_functions_that_borrow_rights_are_listed_and_pinned(catalogue):
         " where prosecdef and pronamespace = %s::regnamespace",
         [SCHEMA],
     ).fetchall()
-    assert {row[0] for row in rows} == DEFINERS
-    for _, owner, configuration, acl in rows:
-        assert owner == "codeloom_keyring"
+    assert {row[0] for row in rows} == set(DEFINERS)
+    for name, owner, configuration, acl in rows:
+        expected, callers = DEFINERS[name]
+        assert owner == expected
         assert configuration == ["search_path=pg_catalog, codeloom, pg_temp"]
-        # The owner, the one caller, and not PUBLIC, which would be an entry without a name.
-        assert set(acl.strip("{}").split(",")) == {
-            "codeloom_keyring=X/codeloom_keyring",
-            "codeloom_authenticator=X/codeloom_keyring",
-        }
+        # The owner, those listed, and not PUBLIC, which would be an entry without a name.
+        assert set(acl.strip("{}").split(",")) == {f"{who}=X/{owner}" for who in (owner, *callers)}
+
+
+def test_nobody_becomes_the_owner_of_such_a_function(catalogue):
+    rows = catalogue.execute(
+        "select distinct member::regrole::text from pg_auth_members"
+        " where roleid = any(%s::regrole[]) and (inherit_option or set_option)"
+        " and member <> (select oid from pg_roles where rolname = session_user)",
+        [list(FUNCTION_OWNERS)],
+    )
+    # Who hands a function over has to be able to.
+    assert rows.fetchall() == [("codeloom_owner",)]
+
+
+def test_triggers_are_listed_and_not_switched_off(catalogue):
+    rows = catalogue.execute(
+        "select t.tgrelid::regclass::text, t.tgname, p.proname, t.tgenabled::text"
+        " from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
+        " where not t.tgisinternal and p.pronamespace = %s::regnamespace",
+        [SCHEMA],
+    ).fetchall()
+    assert {row[:3] for row in rows} == TRIGGERS
+    assert {row[3] for row in rows} == {"O"}
+
+
+def test_only_the_bookkeeper_writes_what_is_used(catalogue):
+    rows = catalogue.execute(
+        "select distinct role, c.relname from unnest(%s::text[]) role cross join pg_class c"
+        " where c.oid in ('usage'::regclass, 'charges'::regclass)"
+        " and has_any_column_privilege(role, c.oid, 'insert, update')",
+        [sorted(set(ROLES) - {"codeloom_owner"})],
+    )
+    assert set(rows) == {("codeloom_bookkeeper", "usage"), ("codeloom_bookkeeper", "charges")}
+    spent = catalogue.execute(
+        "select attname from pg_attribute where attrelid = 'reservations'::regclass and attnum > 0"
+        " and has_column_privilege('codeloom_worker', attrelid, attname, 'update')"
+    )
+    assert {name for (name,) in spent} == {"amount", "spent"}
 
 
 def test_there_are_no_views(catalogue):

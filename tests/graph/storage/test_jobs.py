@@ -22,6 +22,7 @@ from graph.storage.jobs.table import jobs as table
 from graph.storage.session import system_session, tenant_session
 from graph.storage.signals import Listener
 from tests.graph.storage.conftest import new_tenant
+from tests.seeding import PLENTY
 
 COMMIT = "a" * 40
 
@@ -44,7 +45,12 @@ class Engine:
     def claim(self, job_id, epoch, lease_seconds=60, **who):
         with self.session(role="worker", **who) as conn:
             return jobs.claim(
-                conn, job_id=job_id, epoch=epoch, owner="worker", lease_seconds=lease_seconds
+                conn,
+                job_id=job_id,
+                epoch=epoch,
+                owner="worker",
+                lease_seconds=lease_seconds,
+                wanted=PLENTY,
             )
 
     def run(self, job, lease_seconds=60):
@@ -153,8 +159,8 @@ def test_fifty_requests_at_once_are_one_waiting_job(engine, ask):
 
 def test_the_plan_limits_what_may_wait(ask, settings, tenant):
     with system_session("administration", settings=settings) as conn:
-        conn.execute(text("insert into plans values ('tiny', 1, 2, 1, 1) on conflict do nothing"))
-        conn.execute(text("update tenants set plan = 'tiny' where tenant_id = :id"), {"id": tenant})
+        limits = {"id": tenant, "limits": '{"queued_jobs": 2}'}
+        conn.execute(text("update tenants set limits = :limits where tenant_id = :id"), limits)
     ask(ref="a")
     ask(ref="b")
     assert ask(ref="b").state is JobState.QUEUED

@@ -13,6 +13,7 @@ from graph.storage.publish import NewSnapshot
 from graph.storage.rows import edges, nodes
 from graph.storage.session import system_session
 from tests.graph.storage.samples import document
+from tests.seeding import PLENTY
 
 FIRST, SECOND = "1" * 40, "2" * 40
 
@@ -32,7 +33,7 @@ class Press:
         assert chosen.job_id == job.id
         with self.session(role="worker") as conn:
             held = {"job_id": job.id, "epoch": chosen.epoch}
-            claimed = jobs.claim(conn, **held, owner="worker", lease_seconds=60)
+            claimed = jobs.claim(conn, **held, owner="worker", lease_seconds=60, wanted=PLENTY)
         assert claimed is not None
         return held
 
@@ -141,7 +142,7 @@ def test_a_former_holder_publishes_nothing(press, session):
     assert press.head() is None
     newer = {**held, "epoch": chosen.epoch}
     with session(role="worker") as conn:
-        jobs.claim(conn, **newer, owner="other", lease_seconds=60)
+        jobs.claim(conn, **newer, owner="other", lease_seconds=60, wanted=PLENTY)
     press.publish(newer, new)
     assert press.head() == FIRST
 
@@ -237,7 +238,7 @@ def test_a_result_that_was_found_out_earlier_does_not_replace_a_later_one(press,
         (chosen,) = jobs.pick(conn, slots=1000)
     held = {"job_id": older.id, "epoch": chosen.epoch}
     with session(role="worker") as conn:
-        assert jobs.claim(conn, **held, owner="worker", lease_seconds=60)
+        assert jobs.claim(conn, **held, owner="worker", lease_seconds=60, wanted=PLENTY)
     made = press.publish(held, press.new(press.load(), FIRST))
     assert press.head() == SECOND
     assert press.job(held).state is JobState.SUCCEEDED
@@ -265,7 +266,14 @@ def test_a_job_that_is_tried_again_looks_anew_and_so_comes_later(press, session)
     with session() as conn:
         first = conn.execute(select(jobs_table.c.generation)).scalar_one()
     with session(role="worker") as conn:
-        jobs.claim(conn, job_id=chosen.job_id, epoch=chosen.epoch, owner="worker", lease_seconds=60)
+        jobs.claim(
+            conn,
+            job_id=chosen.job_id,
+            epoch=chosen.epoch,
+            owner="worker",
+            lease_seconds=60,
+            wanted=PLENTY,
+        )
     with session() as conn:
         assert conn.execute(select(jobs_table.c.generation)).scalar_one() > first
 

@@ -67,8 +67,8 @@ def test_registrations_at_once_get_numbers_of_their_own(register):
 
 def test_the_plan_limits_how_many_there_are(register, settings, tenant):
     with system_session("administration", settings=settings) as conn:
-        conn.execute(text("insert into plans values ('two', 1, 1, 1, 2) on conflict do nothing"))
-        conn.execute(text("update tenants set plan = 'two' where tenant_id = :t"), {"t": tenant})
+        limits = {"id": tenant, "limits": '{"repositories": 2}'}
+        conn.execute(text("update tenants set limits = :limits where tenant_id = :id"), limits)
     first = register("https://example.test/1.git")
     register("https://example.test/2.git")
     with pytest.raises(QuotaExceeded):
@@ -78,8 +78,8 @@ def test_the_plan_limits_how_many_there_are(register, settings, tenant):
 
 def test_parallel_registrations_never_exceed_the_plan(register, settings, tenant):
     with system_session("administration", settings=settings) as conn:
-        conn.execute(text("insert into plans values ('four', 1, 1, 1, 4) on conflict do nothing"))
-        conn.execute(text("update tenants set plan = 'four' where tenant_id = :t"), {"t": tenant})
+        limits = {"id": tenant, "limits": '{"repositories": 4}'}
+        conn.execute(text("update tenants set limits = :limits where tenant_id = :id"), limits)
 
     def attempt(number):
         try:

@@ -16,6 +16,7 @@ from graph.storage.rows import edges, nodes
 from graph.storage.session import system_session, tenant_of, tenant_session
 from graph.storage.tables import GLOBAL_TABLES, metadata
 from tests.graph.storage.samples import document
+from tests.seeding import PLENTY
 
 TENANT_TABLES = sorted(set(metadata.tables) - set(GLOBAL_TABLES))
 
@@ -140,10 +141,10 @@ def test_a_worker_cannot_hold_the_job_of_another_tenant(session, settings, twins
         chosen = {each.job_id: each for each in jobs.pick(conn, slots=1000)}[job.id]
     held = {"job_id": job.id, "epoch": chosen.epoch}
     with session(role="worker") as conn:
-        assert jobs.claim(conn, **held, owner="w", lease_seconds=60) is None
+        assert jobs.claim(conn, **held, owner="w", lease_seconds=60, wanted=PLENTY) is None
         assert jobs.beat(conn, **held, lease_seconds=60) is jobs.Beat.LOST
     with session(stranger, role="worker") as conn:
-        assert jobs.claim(conn, **held, owner="w", lease_seconds=60) is not None
+        assert jobs.claim(conn, **held, owner="w", lease_seconds=60, wanted=PLENTY) is not None
 
 
 def test_the_same_document_of_two_tenants_is_two_documents(session, twins, tenant, stranger):

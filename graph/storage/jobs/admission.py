@@ -1,0 +1,43 @@
+"""Whether one more job may wait: the limit of the queue, and what is left of the month."""
+
+from sqlalchemy import Connection, text
+
+from graph.errors import QuotaExceeded
+from graph.model import limits
+from graph.storage import reservations
+from graph.storage.session import tenant_of
+
+# Whoever adds to the queue of a tenant does so one after the other, so that none misses the job of
+# another: neither one of the same flight nor the one that fills the queue.
+_QUEUE_UP = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+_FULL = text("""
+-- The limit, if as many jobs wait as may; counts no further than that.
+select allowed.jobs as allowed, waiting.jobs as waiting
+from tenants t join plans p on p.code = t.plan
+  cross join lateral (select limit_of(t.limits, p.limits, 'queued_jobs') as jobs) allowed
+  cross join lateral (
+    select count(*) as jobs from (
+      select from jobs where tenant_id = t.tenant_id and state = 'queued' limit allowed.jobs
+    ) counted
+  ) waiting
+where t.tenant_id = :tenant_id and waiting.jobs >= allowed.jobs
+""")
+
+
+def queue_up(conn: Connection) -> None:
+    """Until the transaction ends, nobody else adds to the queue of the tenant."""
+    conn.execute(_QUEUE_UP, {"name": f"queue {tenant_of(conn)}"})
+
+
+def check(conn: Connection, *, fetches: bool) -> None:
+    """Raise QuotaExceeded if the tenant may not have one more job wait. Call `queue_up` before.
+
+    Without `fetches`, the job brings nothing from a host.
+    """
+    full = conn.execute(_FULL, {"tenant_id": tenant_of(conn)}).first()
+    if full is not None:
+        resource = limits.BY_NAME["queued_jobs"]
+        told = limits.refusal(resource, limit=full.allowed, used=full.waiting, asked=1)
+        raise QuotaExceeded(told)
+    reservations.check_month(conn, fetches=fetches)

@@ -1,0 +1,123 @@
+"""How a worker takes a job: the message names it, the row decides.
+
+In the transaction of the claim the attempt also reserves what it may use of its tenant's month, so
+there is no job that runs without a promise.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from graph.errors import QuotaExceeded, RepositoryNotFound
+from graph.model.ids import JobId, RepositoryNumber, TenantId
+from graph.storage import counters, repositories, reservations
+from graph.storage.jobs import holding
+from graph.storage.repositories import Repository
+from graph.storage.reservations import Allowance
+from graph.storage.session import tenant_of
+
+_CLAIM = text("""
+-- Begin a try: only the first message of the latest dispatch gets the job.
+update jobs
+set state = 'running', attempt = attempt + 1, started_at = now(),
+  lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_seconds),
+  stage = null, percent = 0, files_done = 0, files_total = 0, nodes = 0, edges = 0,
+  error_code = null, error_message = null
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'dispatched'
+returning kind, repository, ref, commit_sha, force, parameters, attempt, max_attempts, resets,
+  generation, trace_parent
+""")
+
+_SET_GENERATION = text("""
+update jobs set generation = :generation
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch
+""")
+
+# How soon a job looks again whether the jobs it waits for have returned what they reserved.
+_WAIT_SECONDS = 10.0
+_WAITS = "What is left of the month is reserved by running jobs; this job waits for them."
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that is ours under this epoch, until the lease runs out."""
+
+    id: JobId
+    tenant_id: TenantId
+    epoch: int
+    kind: str
+    repository: Repository
+    ref: str | None
+    commit: str | None
+    force: bool
+    parameters: dict[str, Any]
+    attempt: int
+    max_attempts: int
+    resets: int
+    trace_parent: str | None
+    # What the attempt may use of the tenant's month.
+    allowance: Allowance
+
+
+def claim(
+    conn: Connection,
+    *,
+    job_id: JobId,
+    epoch: int,
+    owner: str,
+    lease_seconds: int,
+    wanted: Allowance,
+) -> ClaimedJob | None:
+    """The job, now running and ours; None if the message was a duplicate, late or cancelled.
+
+    `wanted` is the most that the attempt can use. None also if there is too little of it: then the
+    job has failed, for a month that is used up, or waits again, for others of its tenant to return
+    what they do not need.
+    """
+    held = {"tenant_id": tenant_of(conn), "job_id": job_id, "epoch": epoch}
+    row = conn.execute(_CLAIM, {**held, "owner": owner, "lease_seconds": lease_seconds}).first()
+    if row is None:
+        return None
+    number = RepositoryNumber(row.repository)
+    try:
+        # It may have been removed while the job was asked for.
+        repository = repositories.by_number(conn, number=number)
+        fetches = not repository.is_local
+        allowance = reservations.reserve(
+            conn, job_id=job_id, epoch=epoch, wanted=wanted, fetches=fetches
+        )
+    except (RepositoryNotFound, QuotaExceeded) as error:
+        holding.fail(conn, job_id=job_id, epoch=epoch, code=error.code, message=error.message)
+        return None
+    if allowance is None:
+        holding.retry_later(
+            conn,
+            job_id=job_id,
+            epoch=epoch,
+            code=QuotaExceeded.code,
+            message=_WAITS,
+            delay_seconds=_WAIT_SECONDS,
+            count_attempt=False,
+        )
+        return None
+    if row.commit_sha is None:
+        # Each try looks at the ref anew, so each takes a later place among the results.
+        generation = counters.take(conn, name="generations", repository=number)
+        conn.execute(_SET_GENERATION, {**held, "generation": generation})
+    return ClaimedJob(
+        id=job_id,
+        tenant_id=tenant_of(conn),
+        epoch=epoch,
+        kind=row.kind,
+        repository=repository,
+        ref=row.ref,
+        commit=row.commit_sha,
+        force=row.force,
+        parameters=row.parameters,
+        attempt=row.attempt,
+        max_attempts=row.max_attempts,
+        resets=row.resets,
+        trace_parent=row.trace_parent,
+        allowance=allowance,
+    )
