@@ -1,15 +1,48 @@
 """Logs of a process: events with fields, one line each, to standard error.
 
-Who works for whom (tenant, job, request) is bound once by the outermost layer with
-`structlog.contextvars.bind_contextvars` and appears on every line. Never logged: source text,
-credentials, addresses with passwords.
+Who works for whom (`tenant_id`, `job_id`, `request_id`) is said once, by whoever begins a request
+or a task, and stands on every line of it, also of its threads. Never logged: source text, names and
+paths of a tenant, credentials, addresses with passwords.
 """
 
 import logging
 import sys
-from typing import Literal
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from contextvars import copy_context
+from functools import partial
+from typing import Literal, ParamSpec, TypeVar
+from uuid import UUID
 
 import structlog
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def begin(**ids: UUID | str | int) -> None:
+    """A request or a task begins: from now on its lines carry these ids, and those of no other."""
+    structlog.contextvars.clear_contextvars()
+    identify(**ids)
+
+
+def identify(**ids: UUID | str | int) -> None:
+    """From now on the lines of this request or task carry these ids as well."""
+    structlog.contextvars.bind_contextvars(**_printed(ids))
+
+
+def about(**ids: UUID | str | int) -> AbstractContextManager[None]:
+    """The lines within the block carry these ids as well."""
+    return structlog.contextvars.bound_contextvars(**_printed(ids))
+
+
+def carried(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """The function, to be called once in another thread: its lines carry the ids of this one."""
+    return partial(copy_context().run, function)
+
+
+def _printed(ids: Mapping[str, UUID | str | int]) -> dict[str, str | int]:
+    return {name: str(id_) if isinstance(id_, UUID) else id_ for name, id_ in ids.items()}
 
 
 def configure(

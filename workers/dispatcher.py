@@ -82,7 +82,8 @@ class Dispatcher:
         with system_session("dispatch", settings=self._settings) as conn:
             taken_back = jobs.reap(conn)
         for job in taken_back:
-            _log.warning("job.taken_back", job_id=str(job.job_id), state=job.state)
+            with telemetry.about(tenant_id=job.tenant_id, job_id=job.job_id):
+                _log.warning("job.taken_back", state=job.state)
 
     def _tell(self) -> None:
         while self._untold:
@@ -94,7 +95,8 @@ class Dispatcher:
                 except messages.BrokerUnavailable as error:
                     _log.warning("dispatcher.broker_unavailable", error=error.code)
                     return
-                _log.info("job.dispatched", job_id=str(job.job_id), epoch=job.epoch)
+                with telemetry.about(tenant_id=job.tenant_id, job_id=job.job_id):
+                    _log.info("job.dispatched", epoch=job.epoch)
             self._untold.popleft()
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from graph import telemetry
 from graph.errors import StorageRefused
 from graph.model.ids import DocumentId, RepositoryNumber, TenantId
 from graph.model.rows import DocumentRows
@@ -126,7 +127,7 @@ class Loader:
         self._wait()
         batch, self._collected, self._collected_rows = self._collected, {}, 0
         if batch:
-            self._under_way = self._sender.submit(self._store, batch)
+            self._under_way = self._sender.submit(telemetry.carried(self._store), batch)
 
     def _wait(self) -> None:
         if self._under_way is not None:

@@ -1,8 +1,13 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
+import structlog
+
+from graph import telemetry
 
 PROGRAM = """
 import logging, sys
@@ -55,3 +60,39 @@ def test_a_traceback_names_places_and_no_values(form):
     told = run("info", form)
     assert "ZeroDivisionError" in told
     assert told.count("hunter2") == 0, told
+
+
+@pytest.fixture
+def unbound():
+    structlog.contextvars.clear_contextvars()
+    yield
+    structlog.contextvars.clear_contextvars()
+
+
+def bound():
+    return structlog.contextvars.get_contextvars()
+
+
+def test_what_begins_carries_nothing_of_what_went_before(unbound):
+    telemetry.begin(tenant_id=UUID(int=1), job_id="a", epoch=2)
+    telemetry.begin(request_id="r")
+    assert bound() == {"request_id": "r"}
+    telemetry.identify(tenant_id=UUID(int=2))
+    assert bound() == {"request_id": "r", "tenant_id": str(UUID(int=2))}
+
+
+def test_a_block_is_about_somebody_and_then_about_nobody(unbound):
+    with telemetry.about(tenant_id=UUID(int=1)):
+        assert bound() == {"tenant_id": str(UUID(int=1))}
+    assert bound() == {}
+
+
+def test_another_thread_works_for_whoever_sent_it(unbound):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(bound).result()
+        telemetry.begin(tenant_id=UUID(int=1))
+        assert pool.submit(telemetry.carried(bound)).result() == {"tenant_id": str(UUID(int=1))}
+        # And what it does leaves nothing behind, neither here nor there.
+        pool.submit(telemetry.carried(lambda: telemetry.begin(tenant_id=UUID(int=2)))).result()
+        assert pool.submit(bound).result() == {}
+    assert bound() == {"tenant_id": str(UUID(int=1))}

@@ -7,6 +7,8 @@ import structlog
 from celery import Task
 from typing_extensions import override
 
+from graph import telemetry
+
 _log = structlog.get_logger(__name__)
 
 
@@ -19,9 +21,8 @@ class LoggedTask(Task):  # type: ignore[type-arg]  # generic in its stubs alone
     @override
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Runs right before the task does."""
-        structlog.contextvars.clear_contextvars()
         ids = {name: kwargs[name] for name in ("tenant_id", "job_id", "epoch") if name in kwargs}
-        structlog.contextvars.bind_contextvars(task_id=task_id, **ids)
+        telemetry.begin(task_id=task_id, **ids)
         self._started = time.monotonic()
 
     @override
