@@ -54,6 +54,9 @@ class Settings(BaseSettings):
 
     # Seals page cursors; the same in all API processes. Without it, one is kept in `codeloom_home`.
     codeloom_secret: str | None = Field(default=None, repr=False)
+    # Seal the credentials of tenants: `id:base64` entries between commas, 32 bytes each; the first
+    # seals, all open. Without them, one is kept in `codeloom_home`.
+    credential_keys: str | None = Field(default=None, repr=False)
     # For the command line: an API that runs elsewhere, and a key for it. Without them, the stack of
     # `codeloom_home` is asked.
     codeloom_api_url: str | None = Field(default=None, repr=False)

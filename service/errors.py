@@ -6,6 +6,7 @@ advice is not good enough.
 """
 
 from collections.abc import Iterator
+from email.utils import format_datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from graph.errors import CodeloomError
+from graph.errors import CodeloomError, QuotaExceeded
 from service.problems import CATALOGUE, Problem, problem_response, respond
 from service.wire import printable
 
@@ -65,11 +66,18 @@ ACTIONS = {
     "not_a_repository": "Give the address of a repository, or the folder that holds its .git.",
     "repository_empty": "Commit something first.",
     "commit_not_found": "Name a commit that the repository has.",
+    "credential_host_mismatch": (
+        "Use a credential for the host of the repository's address, with its port."
+    ),
     "host_unreachable": "Check the address, then try again later.",
     "authentication_required": "Check the address; only public repositories can be fetched.",
     "remote_not_allowed": (
         "Use an https URL without a password, or an absolute path if the installation allows"
         " repositories of its own machine (ALLOW_LOCAL_REPOSITORIES)."
+    ),
+    "quota_exceeded": (
+        "GET /v1/usage says what is used: remove what is not needed, wait until the resource is"
+        " reset if it is, or ask the operator for a larger plan."
     ),
     "checkout_too_large": "Ask the operator to raise the limit that the message names.",
     "budget_exceeded": "Ask the operator to raise the limit that the message names.",
@@ -134,6 +142,10 @@ def answer(scope: Scope, error: CodeloomError) -> Response:
         headers["www-authenticate"] = 'Bearer realm="codeloom", error="invalid_token"'
     if error.transient:
         headers["retry-after"] = "5"
+    if isinstance(error, QuotaExceeded) and error.resets_at is not None:
+        # A date: nothing but a larger plan lets an earlier request through. Other quotas give no
+        # time, because it is not time that frees what they limit.
+        headers["retry-after"] = format_datetime(error.resets_at, usegmt=True)
     detail = printable(error.message) if problem.status != 500 else None  # noqa: PLR2004
     return respond(scope, problem, detail=detail, headers=headers)
 

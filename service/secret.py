@@ -1,11 +1,11 @@
 """The secret that the API processes of one installation share."""
 
-import os
-import secrets as random
-from pathlib import Path
+from functools import partial
+from secrets import token_bytes
 
 from graph.errors import SettingMissing
 from graph.settings import Settings
+from graph.storage import private_file
 
 _FILE = "secret"
 _BYTES = 32
@@ -19,27 +19,9 @@ def shared(settings: Settings) -> bytes:
     """
     if settings.codeloom_secret:
         return settings.codeloom_secret.encode()
-    path = settings.codeloom_home / _FILE
     try:
-        return _kept(path)
+        return private_file.kept(settings.codeloom_home / _FILE, partial(token_bytes, _BYTES))
     except OSError as error:
         raise SettingMissing(
             "Set CODELOOM_SECRET, or CODELOOM_HOME to a directory that can be written.",
         ) from error
-
-
-def _kept(path: Path) -> bytes:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        # Linked into place whole: two processes starting at once agree on whichever came first.
-        partial = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(random.token_bytes(_BYTES))
-        try:
-            os.link(partial, path)
-        except FileExistsError:
-            return path.read_bytes()
-        finally:
-            partial.unlink()
-    return path.read_bytes()
