@@ -19,7 +19,13 @@ from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from graph.errors import CodeloomError, ErrorKind, PermissionMissing, StorageError
+from graph.errors import (
+    CodeloomError,
+    ErrorKind,
+    PermissionMissing,
+    StorageError,
+    StorageRefused,
+)
 from graph.settings import Settings
 from graph.storage import audit, idempotency
 from graph.storage.audit import Actor, Outcome
@@ -44,6 +50,13 @@ _OUTCOMES: dict[ErrorKind, Outcome] = {
     "unavailable": "failed",
     "internal": "failed",
 }
+
+
+def outcome_of(error: Exception) -> tuple[Outcome, str] | None:
+    """How a write ended that raised this, and its code; None if it was never a write."""
+    known = error if isinstance(error, CodeloomError) else CodeloomError()
+    outcome = _OUTCOMES.get(known.kind)
+    return (outcome, known.code) if outcome is not None else None
 
 
 def Target(kind: str, of: UUID | str) -> AuditTarget:  # noqa: N802  it makes one
@@ -121,17 +134,16 @@ class Write:
 
     def refuse(self, error: Exception) -> None:
         """The audit knows that the write was refused, or that it failed."""
-        code, kind = CodeloomError.code, CodeloomError.kind
-        if isinstance(error, CodeloomError):
-            code, kind = error.code, error.kind
-        outcome = _OUTCOMES.get(kind)
-        if outcome is None:
+        ended = outcome_of(error)
+        if ended is None:
             return
+        outcome, code = ended
         try:
             with tenant_session(self.caller.tenant_id, settings=self.settings) as connection:
                 self._record(connection, self._named(), outcome, code)
-        except StorageError:
-            # The database is away: most likely that is why the write failed, and it is answered so.
+        except (StorageError, StorageRefused):
+            # The database is away, or the tenant has been erased since its key was looked up: most
+            # likely that is why the write failed, and it is answered so.
             log.warning("audit.missed", action=self._action, outcome=outcome, code=code)
 
     def _done(

@@ -6,7 +6,7 @@ request at once when its key is next looked up, of a job when it is next chosen 
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,12 @@ def list_page(conn: Connection, *, after: str | None = None, limit: int) -> list
     if after is not None:
         query = query.where(plans.c.code > after)
     return [_plan(row) for row in conn.execute(query)]
+
+
+def limits_of(conn: Connection, *, codes: Collection[str]) -> dict[str, Mapping[str, int]]:
+    """The limits of each of these plans that there is, by its code."""
+    query = select(plans.c.code, plans.c.limits).where(plans.c.code.in_(codes))
+    return {row.code: row.limits for row in conn.execute(query)}
 
 
 def change(

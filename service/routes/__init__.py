@@ -1,6 +1,10 @@
 """The table of contents of the API."""
 
 from service.routes import (
+    admin_audit,
+    admin_erasures,
+    admin_plans,
+    admin_tenants,
     api_keys,
     audit_events,
     docs,
@@ -29,6 +33,10 @@ ROUTERS = (
     problems.router,
     docs.router,
 )
+    admin_tenants.router,
+    admin_plans.router,
+    admin_erasures.router,
+    admin_audit.router,
 
 TAGS = [
     {"name": "tenant", "description": "Whose key this is."},
@@ -39,3 +47,4 @@ TAGS = [
     {"name": "graph", "description": "Questions to a snapshot."},
     {"name": "service", "description": "The service itself."},
 ]
+    {"name": "operator", "description": "For whoever runs the installation, by keys of their own."},

@@ -39,6 +39,20 @@ def make_tenant(settings: "Settings", name: str = "acme") -> Member:
     return Member(tenant.id, *secrets)
 
 
+def make_operator(settings: "Settings", name: str = "someone") -> str:
+    """The key of an operator."""
+    from graph.storage import operator_keys
+    from graph.storage.session import system_session
+
+    with system_session("administration", settings=settings) as connection:
+        return operator_keys.create(connection, name=name)[1]
+
+
+@pytest.fixture
+def operator(settings: "Settings") -> str:
+    return make_operator(settings)
+
+
 @pytest.fixture
 def app(settings: "Settings") -> "FastAPI":
     from service.app import create_app

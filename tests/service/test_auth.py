@@ -16,8 +16,9 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from graph.errors import ApiKeyInvalid
+from graph.model import key_form
 from graph.model.ids import ApiKeyId, TenantId
-from graph.storage import keys
+from graph.storage import keys, operator_keys
 from graph.storage.keys import Caller, new_secret
 from graph.storage.session import system_session, tenant_session
 from service.auth import REMEMBERED_SECONDS, Authenticator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from graph.settings import Settings
 
 OPEN = {"/healthz", "/readyz", "/problems", "/problems/{code}"}
+OPERATED = "/v1/admin/"
 # Operations that need more than the scope `read`.
 NEEDS = {
     ("post", "/v1/repositories"): "ingest",
@@ -70,6 +72,16 @@ def document(client: TestClient) -> dict[str, Any]:
     return found
 
 
+def of_tenants(document: dict[str, Any]) -> Iterator[Operation]:
+    """What keys of tenants open."""
+    return (one for one in operations(document) if not one.path.startswith(OPERATED))
+
+
+def of_operators(document: dict[str, Any]) -> list[Operation]:
+    """What keys of operators open."""
+    return [one for one in operations(document) if one.path.startswith(OPERATED)]
+
+
 def ids_of(shop: Shop) -> dict[str, str]:
     """What the parameters of paths are called, and what they are for this shop."""
     return {
@@ -80,6 +92,9 @@ def ids_of(shop: Shop) -> dict[str, str]:
         "symbol_id": symbol_id(shop.add),
         "path": "src/cart.py",
         "api_key_id": str(shop.key_id),
+        "tenant_id": str(uuid4()),
+        "erasure_id": str(uuid4()),
+        "plan": "standard",
         "code": "key_invalid",
     }
 
@@ -119,6 +134,8 @@ def test_every_operation_but_the_open_ones_declares_that_it_needs_a_key(
         declared = operation.description.get("security", [])
         names = {name for alternative in declared for name in alternative}
         expected = set() if operation.path in OPEN else {"bearer", "apiKey"}
+        if operation.path.startswith(OPERATED):
+            expected = {"operator"}
         assert names == expected, operation.path
 
 
@@ -130,6 +147,9 @@ BAD_KEYS = {
     "a key of nobody": {"authorization": f"Bearer {new_secret()}"},
     "a key of nobody in the other header": {"x-api-key": new_secret()},
     "bytes": {"x-api-key": "cl_live_\xff\xfe"},
+    "a key of no operator": {"authorization": f"Bearer {key_form.new_secret('cl_oper_')}"},
+    "a key of a tenant as an operator's": {"x-api-key": new_secret().replace("live", "oper")},
+    "bytes of no operator": {"x-api-key": "cl_oper_\xff\xfe"},
 }
 
 
@@ -163,12 +183,60 @@ def test_closed_is_closed_before_a_body_is_read_or_a_route_is_known(client: Test
     assert client.get("/v1x").status_code == 404
 
 
+def test_a_key_of_a_tenant_opens_nothing_of_operators(
+    client: TestClient, document: dict[str, Any], acme: Member, shop: Shop
+) -> None:
+    operated = of_operators(document)
+    assert len(operated) >= 14
+    for operation in operated:
+        for key in (acme.read, acme.ingest, acme.admin):
+            answer = call(client, operation, ids_of(shop), bearer(key))
+            assert answer.status_code == 403, operation.path
+            assert problem(answer)["code"] == "operator_key_required"
+    # A key that is valid nowhere is told no more than a stranger is, route or none.
+    assert client.get("/v1/admin", headers=bearer(acme.admin)).status_code == 403
+    assert client.get("/v1/administrators", headers=bearer(acme.admin)).status_code == 404
+
+
+def test_a_key_of_an_operator_opens_nothing_of_tenants(
+    client: TestClient, document: dict[str, Any], operator: str, shop: Shop
+) -> None:
+    for operation in of_tenants(document):
+        if operation.path in OPEN:
+            continue
+        answer = call(client, operation, ids_of(shop), bearer(operator))
+        assert answer.status_code == 403, operation.path
+        assert problem(answer)["code"] == "tenant_key_required"
+    assert client.get("/v1/nothing", headers=bearer(operator)).status_code == 403
+    assert client.get("/v1/admin/nothing", headers=bearer(operator)).status_code == 404
+
+
+def test_revoked_and_expired_keys_of_operators_are_as_unknown_ones(
+    client: TestClient, document: dict[str, Any], settings: "Settings", shop: Shop
+) -> None:
+    with system_session("administration", settings=settings) as connection:
+        made, revoked = operator_keys.create(connection, name="left")
+        operator_keys.revoke(connection, key_id=made.id)
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        _, expired = operator_keys.create(connection, name="over", expires_at=past)
+    unknown = key_form.new_secret(key_form.OPERATOR_KEY)
+    for operation in operations(document):
+        if operation.path in OPEN:
+            continue
+        answers = [
+            call(client, operation, ids_of(shop), bearer(key))
+            for key in (revoked, expired, unknown)
+        ]
+        assert {answer.status_code for answer in answers} == {401}, operation.path
+        assert len({without_request_id(answer)[1] for answer in answers}) == 1
+
+
 def test_a_missing_scope_is_403_and_says_which(
     client: TestClient, document: dict[str, Any], acme: Member, shop: Shop
 ) -> None:
-    found = {(one.method, one.path) for one in operations(document)}
+    found = {(one.method, one.path) for one in of_tenants(document)}
     assert NEEDS.keys() <= found
-    for operation in operations(document):
+    for operation in of_tenants(document):
         needed = NEEDS.get((operation.method, operation.path))
         if needed is None:
             continue
@@ -182,7 +250,7 @@ def test_a_missing_scope_is_403_and_says_which(
 def test_reading_needs_no_more_than_read(
     client: TestClient, document: dict[str, Any], acme: Member, shop: Shop
 ) -> None:
-    for operation in operations(document):
+    for operation in of_tenants(document):
         if operation.path in OPEN or (operation.method, operation.path) in NEEDS:
             continue
         assert operation.method == "get", operation.path
@@ -206,7 +274,7 @@ def test_what_belongs_to_another_tenant_is_as_absent_as_what_never_was(
         "api_key_id": str(uuid4()),
     }
     tried = 0
-    for operation in operations(document):
+    for operation in of_tenants(document):
         if operation.path in OPEN or not operation.parameters:
             continue
         tried += 1
@@ -241,7 +309,7 @@ def test_no_byte_of_one_tenant_reaches_another(
     # The same names and numbers on both sides; only the word differs.
     twin = seeding.shop(settings, rival.tenant_id, "sentinel-of-the-rival")
     assert twin.repository.number == shop.repository.number
-    for operation in operations(document):
+    for operation in of_tenants(document):
         if operation.method != "get" or operation.path in OPEN:
             continue
         answer = call(client, operation, ids_of(twin), bearer(rival.admin))
@@ -264,7 +332,7 @@ def test_a_key_for_certain_repositories_knows_no_others(
         _, narrow = keys.create(
             connection, tenant_id=acme.tenant_id, scopes=["admin"], repositories=[other.id]
         )
-    for operation in operations(document):
+    for operation in of_tenants(document):
         if operation.parameters and operation.path not in OPEN:
             answer = call(client, operation, ids_of(shop), bearer(narrow))
             assert answer.status_code == 404, operation.path
