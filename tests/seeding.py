@@ -3,13 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import update
+
 from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.model.ids import ApiKeyId, NodeId, RepositoryNumber, TenantId
+from graph.model.limits import checked
 from graph.model.nodes import NodeKind
 from graph.model.rows import DocumentRow, DocumentRows, EdgeRow, NodeRow
 from graph.model.symbols import definition_symbol, external_symbol, file_symbol, node_id
 from graph.settings import Settings
-from graph.storage import jobs, keys, publish, repositories
+from graph.storage import jobs, keys, publish, repositories, tenants
 from graph.storage.load import open_load
 from graph.storage.publish import NewSnapshot
 from graph.storage.repositories import Repository
@@ -126,6 +129,13 @@ class Page:
             unresolved=1,
         )
         return DocumentRows(document, self.nodes, self.edges)
+
+
+def allow(settings: Settings, tenant_id: TenantId, **limits: int) -> None:
+    """Give the tenant limits of its own, and no others."""
+    with system_session("administration", settings=settings) as connection:
+        changed = update(tenants.tenants).where(tenants.tenants.c.tenant_id == tenant_id)
+        connection.execute(changed.values(limits=checked(limits)))
 
 
 def register(settings: Settings, tenant_id: TenantId, name: str = "shop") -> Repository:

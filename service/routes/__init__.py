@@ -17,10 +17,12 @@ from service.routes import (
     stats,
     symbols,
     tenants,
+    usage,
 )
 
 ROUTERS = (
     tenants.router,
+    usage.router,
     api_keys.router,
     audit_events.router,
     repositories.router,

@@ -1,7 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
 
 from graph.errors import (
     QuotaExceeded,
@@ -12,6 +11,7 @@ from graph.errors import (
 )
 from graph.storage import counters, repositories, tenants
 from graph.storage.session import system_session
+from tests.seeding import allow
 
 URL = "https://example.test/r.git"
 
@@ -66,9 +66,7 @@ def test_registrations_at_once_get_numbers_of_their_own(register):
 
 
 def test_the_plan_limits_how_many_there_are(register, settings, tenant):
-    with system_session("administration", settings=settings) as conn:
-        limits = {"id": tenant, "limits": '{"repositories": 2}'}
-        conn.execute(text("update tenants set limits = :limits where tenant_id = :id"), limits)
+    allow(settings, tenant, repositories=2)
     first = register("https://example.test/1.git")
     register("https://example.test/2.git")
     with pytest.raises(QuotaExceeded):
@@ -77,9 +75,7 @@ def test_the_plan_limits_how_many_there_are(register, settings, tenant):
 
 
 def test_parallel_registrations_never_exceed_the_plan(register, settings, tenant):
-    with system_session("administration", settings=settings) as conn:
-        limits = {"id": tenant, "limits": '{"repositories": 4}'}
-        conn.execute(text("update tenants set limits = :limits where tenant_id = :id"), limits)
+    allow(settings, tenant, repositories=4)
 
     def attempt(number):
         try:
