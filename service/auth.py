@@ -18,6 +18,7 @@ from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph import telemetry
 from graph.errors import ApiKeyInvalid, CodeloomError, OperatorKeyRequired, TenantKeyRequired
 from graph.model import key_form
 from graph.storage.keys import Caller
@@ -129,13 +130,15 @@ class Authentication:
         operated = _is_below(scope, _OPERATED)
         if secret.startswith(key_form.OPERATOR_KEY):
             operator = await self.operators.caller(secret)
+            telemetry.identify(operator_id=operator.key_id)
             if not operated:
                 raise TenantKeyRequired
             return {"operator": operator}
         caller = await self.authenticator.caller(secret)
+        telemetry.identify(tenant_id=caller.tenant_id)
         if operated:
             raise OperatorKeyRequired
-        return {"caller": caller, "tenant": str(caller.tenant_id)}
+        return {"caller": caller}
 
 
 def _is_below(scope: Scope, place: str) -> bool:

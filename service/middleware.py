@@ -4,21 +4,28 @@ Starlette's BaseHTTPMiddleware would cost more than the routing itself (measured
 and it buffers what these classes must see as it arrives.
 """
 
+import asyncio
 import re
 import time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from graph import telemetry
 from service.problems import problem_response
 
 log = structlog.get_logger(__name__)
 
+# Where a request's state has the code that it is refused with, when it could not be read.
+REFUSAL = "refusal"
+
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_CLOSE = {"connection": "close"}
 _SECURITY_HEADERS = (
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
@@ -51,33 +58,35 @@ class RequestContext:
         offered = Headers(scope=scope).get("x-request-id", "")
         request_id = offered if _ACCEPTED_ID.fullmatch(offered) else uuid7().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        # Whom it is for is added as soon as that is known: see `service.auth`.
+        telemetry.begin(request_id=request_id)
         answered = _Answered(scope, send, request_id)
         started = time.perf_counter()
         try:
             await self.app(scope, receive, answered.send)
+        except ClientDisconnect:
+            log.info("http.abandoned", method=scope["method"])
         except Exception:
-            log.exception("http.fault", request_id=request_id, method=scope["method"])
+            log.exception("http.fault", method=scope["method"])
             if answered.status:
                 raise  # half an answer cannot be taken back: the server closes the connection
             await problem_response(scope, "internal_error")(scope, receive, answered.send)
+        except asyncio.CancelledError:
+            # The server stops and has waited for long enough. Nothing is behind us that had to
+            # know, and an answer that has begun ends where it is.
+            if not answered.status:
+                stopping = problem_response(scope, "server_stopping", headers={"retry-after": "1"})
+                await stopping(scope, receive, answered.send)
         finally:
             route = scope.get("route")
             log.info(
                 "http.request",
-                request_id=request_id,
                 method=scope["method"],
                 # The template, not the path: paths hold names of the tenant's files.
                 route=getattr(route, "path", None),
                 status=answered.status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 2),
-                tenant=scope["state"].get("tenant"),
-                operator=_operator_of(scope),
             )
-
-
-def _operator_of(scope: Scope) -> str | None:
-    operator = scope["state"].get("operator")
-    return str(operator.key_id) if operator is not None else None
 
 
 class _Answered:
@@ -102,50 +111,76 @@ class _Answered:
 
 
 class BodyGuard:
-    """Refuses bodies that are too large, counted as they arrive, or that are not JSON.
+    """Refuses bodies that are too large, too slow, not JSON or not even HTTP.
 
     A declared length is only a shortcut to an early answer: what counts is the bytes received, so
-    a chunked body or a false declaration gains nothing.
+    a chunked body or a false declaration gains nothing. The time is that of the whole body: a byte
+    now and then does not prolong it.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, seconds: float) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a counted body, or answer 413 or 415."""
+        """Pass the request on with a guarded body, or answer 413 or 415."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         declared = _declared_length(headers)
         if declared > self.max_body_bytes:
-            refusal = problem_response(scope, "body_too_large", headers={"connection": "close"})
+            refusal = problem_response(scope, "body_too_large", headers=_CLOSE)
             await refusal(scope, receive, send)
             return
         has_body = declared > 0 or "transfer-encoding" in headers
-        if has_body and scope["method"] in _METHODS_WITH_BODY and not _is_json(headers):
+        if has_body and scope["method"] in METHODS_WITH_BODY and not is_json(headers):
             await problem_response(scope, "media_type_unsupported")(scope, receive, send)
             return
-        received = 0
+        body = _Body(scope, receive, self.max_body_bytes, self.seconds)
+        await self.app(scope, body.receive, send)
 
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_body_bytes:
-                raise HTTPException(413, headers={"connection": "close"})
-            return message
 
-        await self.app(scope, counted, send)
+class _Body:
+    """The body of one request, as it arrives."""
+
+    def __init__(self, scope: Scope, receive: Receive, max_bytes: int, seconds: float) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._bytes_left = max_bytes
+        self._seconds = seconds
+        self._deadline = 0.0  # counts from the first time that somebody waits for it
+        self._complete = False
+
+    async def receive(self) -> Message:
+        """The next piece. Raises what is answered when there can be none."""
+        if self._complete:
+            return await self._receive()  # which is the end of the connection
+        self._deadline = self._deadline or asyncio.get_running_loop().time() + self._seconds
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, headers=_CLOSE) from None
+        refusal = self._scope["state"].get(REFUSAL)
+        if refusal is not None:
+            raise HTTPException(400, detail=refusal, headers=_CLOSE)
+        self._bytes_left -= len(message.get("body", b""))
+        if self._bytes_left < 0:
+            raise HTTPException(413, headers=_CLOSE)
+        self._complete = not message.get("more_body", False)
+        return message
 
 
 def _declared_length(headers: Headers) -> int:
-    text = headers.get("content-length", "")
+    # More digits than any length has would take long to read.
+    text = headers.get("content-length", "")[:20]
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _is_json(headers: Headers) -> bool:
+def is_json(headers: Headers) -> bool:
+    """Whether the body is declared to be JSON, or something that is JSON by its suffix."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     return media_type == "application/json" or (
         media_type.startswith("application/") and media_type.endswith("+json")

@@ -14,7 +14,9 @@ from contextlib import AbstractContextManager, contextmanager
 
 import structlog
 
+from graph import telemetry
 from graph.errors import CodeloomError, JobCancelled, LeaseLost, StorageError
+from graph.model import names
 from graph.model.ids import JobId, TenantId
 from graph.settings import Settings
 from graph.storage import jobs, reservations
@@ -40,14 +42,15 @@ class Lease:
         self.job = job
         self.progress = Progress()
         self._settings = settings
-        self._lock = SessionLock(settings, lock_name(job.id))
+        self._lock = SessionLock(settings, names.job_lock(job.tenant_id, job.id))
         self._stream = ProgressStream(settings.redis_url, job.tenant_id, job.id)
         self._over = threading.Event()
         self._lost: type[LeaseLost | JobCancelled | WorkerStops] | None = None
         self._kept_at = time.monotonic()
         # Bytes so far, while something is being fetched.
         self._fetched: Callable[[], int] | None = None
-        self._thread = threading.Thread(target=self._keep, daemon=True, name="lease")
+        keep = telemetry.carried(self._keep)
+        self._thread = threading.Thread(target=keep, daemon=True, name="lease")
 
     def should_stop(self) -> bool:
         """Whether the work is no longer wanted. Cheap, and safe from any thread."""
@@ -154,7 +157,8 @@ class Lease:
         except StorageError:
             _log.warning("lease.session_ended")
         self._lock.close()
-        self._lock = SessionLock(self._settings, lock_name(self.job.id))
+        name = names.job_lock(self.job.tenant_id, self.job.id)
+        self._lock = SessionLock(self._settings, name)
         if not self._lock.acquire():
             self._lost = LeaseLost
 
@@ -219,8 +223,3 @@ def _give_back(settings: Settings, job: jobs.ClaimedJob) -> None:
             message="The worker that had the job before has not let go of it.",
             count_attempt=False,
         )
-
-
-def lock_name(job_id: JobId) -> str:
-    """The name of the lock that is held while a job runs."""
-    return f"job:{job_id}"

@@ -9,9 +9,13 @@ empty, longer than 128 characters, or holds others than letters, digits, `_`, `.
 """
 
 import re
+from typing import NewType
 from uuid import UUID
 
 from graph.model.ids import JobId, TenantId
+
+# Made here alone, so that no lock is taken by a name that was put together elsewhere.
+LockName = NewType("LockName", str)
 
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _PREFIX = "codeloom"
@@ -68,14 +72,19 @@ def job_stream(tenant_id: TenantId, job_id: JobId) -> str:
     return redis_key(tenant_id, "jobs", str(_id(job_id)))
 
 
-def lock(tenant_id: TenantId, *parts: str) -> str:
+def lock(tenant_id: TenantId, *parts: str) -> LockName:
     """A lock in the database of what belongs to a tenant."""
-    return ":".join((str(_id(tenant_id)), *_checked(parts)))
+    return LockName(":".join((str(_id(tenant_id)), *_checked(parts))))
 
 
-def shared_lock(*parts: str) -> str:
+def shared_lock(*parts: str) -> LockName:
     """A lock in the database of what the installation has once."""
-    return ":".join((_NOBODY, *_checked(parts)))
+    return LockName(":".join((_NOBODY, *_checked(parts))))
+
+
+def job_lock(tenant_id: TenantId, job_id: JobId) -> LockName:
+    """The lock that is held while a job runs."""
+    return lock(tenant_id, "jobs", str(_id(job_id)))
 
 
 def task_id(job_id: JobId, epoch: int) -> str:

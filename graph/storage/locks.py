@@ -1,4 +1,4 @@
-"""Locks that live exactly as long as a database session.
+"""Locks by name that live exactly as long as a database session, or as a transaction.
 
 They free themselves when the process that holds them dies, and stay held while it is frozen: so a
 job whose worker was stopped and goes on later is never run twice at the same time.
@@ -10,7 +10,9 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+from sqlalchemy import Connection, text
 
+from graph.model.names import LockName
 from graph.settings import Settings
 from graph.storage.engine import Role, dedicated, engine
 from graph.storage.failures import translated
@@ -24,6 +26,8 @@ select exists (
     and ((classid::bigint << 32) | objid::bigint) = %s
 )
 """
+_WAIT = text("select pg_advisory_xact_lock(:key)")
+_TRY = text("select pg_try_advisory_xact_lock(:key)")
 _HELD_HERE = _HELD.replace("granted", "granted and pid = pg_backend_pid()")
 
 
@@ -33,7 +37,7 @@ class SessionLock:
     Raises StorageError, from every method, when that connection has died: the lock is lost then.
     """
 
-    def __init__(self, settings: Settings, name: str, *, role: Role = "worker") -> None:
+    def __init__(self, settings: Settings, name: LockName, *, role: Role = "worker") -> None:
         """Connected afterwards, but not holding the lock."""
         self._key = _key(name)
         with translated():
@@ -72,13 +76,23 @@ class SessionLock:
         self.close()
 
 
-def is_held(settings: Settings, name: str, *, role: Role = "app") -> bool:
+def is_held(settings: Settings, name: LockName, *, role: Role = "app") -> bool:
     """Whether any session holds the lock; raises StorageError when the database is away."""
     with translated(), engine(settings, role).connect() as connection:
         return bool(connection.exec_driver_sql(_HELD, (_key(name),)).scalar_one())
 
 
-def _key(name: str) -> int:
+def wait_for(conn: Connection, name: LockName) -> None:
+    """Nobody else passes here with this name until the transaction ends."""
+    conn.execute(_WAIT, {"key": _key(name)})
+
+
+def try_for(conn: Connection, name: LockName) -> bool:
+    """Whether nobody else holds the name now, or will until the transaction ends; never waits."""
+    return bool(conn.execute(_TRY, {"key": _key(name)}).scalar_one())
+
+
+def _key(name: LockName) -> int:
     """The 64 bits PostgreSQL wants; two names meet with a chance of one in 10^19."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

@@ -25,8 +25,9 @@ from sqlalchemy import (
     text,
 )
 
+from graph.model import names
 from graph.model.ids import JobId
-from graph.storage import usage
+from graph.storage import locks, usage
 from graph.storage.schema import metadata, moment, tenant_column
 from graph.storage.session import tenant_of
 
@@ -53,10 +54,6 @@ Index(
     reservations.c.period,
     postgresql_where=reservations.c.settled_at.is_(None),
 )
-
-# Claims of one tenant reserve one after the other. Nobody else makes what is used and reserved
-# together more, so nobody else has to wait.
-_ONE_BY_ONE = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 _RESERVE = text("""
 insert into reservations (tenant_id, job_id, epoch, resource, period, amount)
@@ -92,7 +89,9 @@ def reserve(
     of it back, so waiting for them is better than to begin with a rest that may not do. Raises
     QuotaExceeded when the month is used up. Without `fetches`, nothing comes from a host.
     """
-    conn.execute(_ONE_BY_ONE, {"name": f"reserve {tenant_of(conn)}"})
+    # Claims of one tenant reserve one after the other. Nobody else makes what is used and reserved
+    # together more, so nobody else has to wait.
+    locks.wait_for(conn, names.lock(tenant_of(conn), "reservations"))
     wants = {"job_minutes": wanted.job_seconds}
     if fetches:
         wants["clone_bytes"] = wanted.clone_bytes

@@ -88,7 +88,7 @@ def test_the_lease_of_a_working_job_is_extended(stand: Stand) -> None:
 def test_while_the_former_worker_lives_the_job_waits(stand: Stand) -> None:
     job_id = stand.request("main")
     epoch = dispatch(stand, job_id)
-    with SessionLock(stand.settings, lease.lock_name(job_id)) as frozen:
+    with SessionLock(stand.settings, names.job_lock(stand.tenant_id, job_id)) as frozen:
         assert frozen.acquire()
         with lease.hold(stand.settings, stand.tenant_id, job_id, epoch, "me") as held:
             assert held is None
@@ -113,9 +113,9 @@ def test_the_lock_is_taken_anew_when_its_session_was_cut(stand: Stand) -> None:
             )
         time.sleep(2.5)
         held.check()
-        with SessionLock(stand.settings, lease.lock_name(job_id)) as other:
+        with SessionLock(stand.settings, names.job_lock(stand.tenant_id, job_id)) as other:
             assert not other.acquire()
-    with SessionLock(stand.settings, lease.lock_name(job_id)) as other:
+    with SessionLock(stand.settings, names.job_lock(stand.tenant_id, job_id)) as other:
         assert other.acquire()
 
 

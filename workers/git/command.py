@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
+from graph import telemetry
 from graph.errors import CheckoutTimedOut, JobCancelled
 from workers.git import failures
 from workers.git.errors import GitMissing
@@ -174,7 +175,8 @@ class GitProcess:
             env=_environment(git, network=network, home=home) | (environment or {}),
             start_new_session=True,
         )
-        self._watch = threading.Thread(target=self._stop_in_time, daemon=True, name="git-watch")
+        watch = telemetry.carried(self._stop_in_time)
+        self._watch = threading.Thread(target=watch, daemon=True, name="git-watch")
         self._watch.start()
 
     @property

@@ -3,13 +3,9 @@
 from sqlalchemy import Connection, text
 
 from graph.errors import QuotaExceeded
-from graph.model import limits
-from graph.storage import reservations
+from graph.model import limits, names
+from graph.storage import locks, reservations
 from graph.storage.session import tenant_of
-
-# Whoever adds to the queue of a tenant does so one after the other, so that none misses the job of
-# another: neither one of the same flight nor the one that fills the queue.
-_QUEUE_UP = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 _FULL = text("""
 -- The limit, if as many jobs wait as may; counts no further than that.
@@ -26,8 +22,12 @@ where t.tenant_id = :tenant_id and waiting.jobs >= allowed.jobs
 
 
 def queue_up(conn: Connection) -> None:
-    """Until the transaction ends, nobody else adds to the queue of the tenant."""
-    conn.execute(_QUEUE_UP, {"name": f"queue {tenant_of(conn)}"})
+    """Until the transaction ends, nobody else adds to the queue of the tenant.
+
+    One after the other, so that none misses the job of another: neither one of the same flight nor
+    the one that fills the queue.
+    """
+    locks.wait_for(conn, names.lock(tenant_of(conn), "queue"))
 
 
 def check(conn: Connection, *, fetches: bool) -> None:

@@ -1,11 +1,11 @@
 """What a tenant may do with a job that there is: look at it, cancel it, have it tried again."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from sqlalchemy import Connection, func, update
 
 from graph.errors import JobNotCancellable, JobNotFound, JobNotRetryable
+from graph.model import names
 from graph.model.ids import JobId, RepositoryNumber
 from graph.model.jobs import ENDED, RETRYABLE, JobState
 from graph.storage import repositories, signals
@@ -26,7 +26,7 @@ def find_by_task(conn: Connection, *, task_id: str) -> Job:
     Also for the task of an earlier dispatch, and for the bare id of the job.
     """
     try:
-        job_id = JobId(UUID(task_id.partition(".")[0]))
+        job_id = names.job_of_task(task_id)
     except ValueError:
         raise JobNotFound from None
     return one(conn, job_id)

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, text
 from graph.model import names
 from graph.model.ids import JobId, TenantId
 from graph.model.jobs import MAX_RESETS, JobState
-from graph.storage import signals
+from graph.storage import locks, signals
 
 # One pass at a time: two would each see free slots that the other is about to fill.
-_ALONE = text("select pg_try_advisory_xact_lock(4137002)")
+_ALONE = names.shared_lock("pick")
 
 _PICK = text("""
 -- Move the next jobs from queued to dispatched. Tenants take turns: whoever has fewest jobs under
@@ -123,7 +123,7 @@ def pick(conn: Connection, *, slots: int, lease_seconds: int = 120) -> list[Disp
     Never more of a tenant than its plan allows, never two of a flight. Empty also when another
     process is picking at this moment.
     """
-    if not conn.execute(_ALONE).scalar_one():
+    if not locks.try_for(conn, _ALONE):
         return []
     values = {"slots": slots, "lease_seconds": lease_seconds, "joint": names.TASK_JOINT}
     rows = conn.execute(_PICK, values)

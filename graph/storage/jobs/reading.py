@@ -38,7 +38,7 @@ class Job:
     max_attempts: int
     resets: int
     epoch: int
-    task_id: str | None  # of the latest dispatch: `<job>.<epoch>`
+    task_id: str | None  # of the latest dispatch
     run_at: datetime
     error_code: str | None
     error_message: str | None
