@@ -219,6 +219,69 @@ def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
     assert found == []
 
 
+def test_names_of_tenants_are_made_in_one_place() -> None:
+    # What keys of Redis, keys of objects and names of locks begin with, and what makes a lock.
+    begins = re.compile(r"codeloom:(?! )|t/|t$")
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in trees()
+        if name != "graph/model/names.py"
+        for node in ast.walk(tree)
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and (
+                begins.match(node.value)
+                or ("pg_advisory" in node.value and name != "graph/storage/locks.py")
+            )
+        )
+        or (isinstance(node, ast.Call) and _called(node) == "LockName")
+    ]
+    assert found == []
+
+
+def test_whom_work_is_for_is_said_in_one_place_and_carried_into_every_thread() -> None:
+    only_in = {
+        "contextvars": "graph/telemetry.py",  # as in structlog.contextvars
+        "send_task": "workers/messages.py",
+        "apply_async": "workers/messages.py",
+        "delay": "workers/messages.py",
+    }
+    elsewhere = [
+        f"{name}:{node.lineno} {node.attr}"
+        for name, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and only_in.get(node.attr, name) != name
+    ]
+    forgotten = [
+        f"{name}:{node.lineno}"
+        for name, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (
+            (_called(node) == "submit" and not _is_carried(node.args[0]))
+            or (
+                _called(node) == "Thread"
+                and not any(
+                    word.arg == "target" and _is_carried(word.value) for word in node.keywords
+                )
+            )
+        )
+    ]
+    assert (elsewhere, forgotten) == ([], [])
+
+
+def _is_carried(argument: ast.expr) -> bool:
+    return isinstance(argument, ast.Call) and _called(argument) == "carried"
+
+
+def _called(node: ast.Call) -> str:
+    match node.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
 @pytest.mark.parametrize("codes", STORED_CODES, ids=lambda codes: codes.__name__)
 def test_stored_codes_never_change_their_meaning(codes: type[IntEnum]) -> None:
     recorded = {name: code for code, name in enumerate(STORED_CODES[codes].split(), 1)}

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 import structlog
 
 from graph import telemetry
-from graph.errors import CodeloomError, JobCancelled, LeaseLost, StorageError
+from graph.errors import CodeloomError, JobCancelled, LeaseLost, StorageError, TenantSuspended
 from graph.model import names
 from graph.model.ids import JobId, TenantId
 from graph.settings import Settings
@@ -45,19 +45,20 @@ class Lease:
         self._lock = SessionLock(settings, names.job_lock(job.tenant_id, job.id))
         self._stream = ProgressStream(settings.redis_url, job.tenant_id, job.id)
         self._over = threading.Event()
-        self._lost: type[LeaseLost | JobCancelled | WorkerStops] | None = None
+        self._lost: type[LeaseLost | JobCancelled | TenantSuspended | WorkerStops] | None = None
         self._kept_at = time.monotonic()
         # Bytes so far, while something is being fetched.
         self._fetched: Callable[[], int] | None = None
-        keep = telemetry.carried(self._keep)
-        self._thread = threading.Thread(target=keep, daemon=True, name="lease")
+        self._thread = threading.Thread(
+            target=telemetry.carried(self._keep), daemon=True, name="lease"
+        )
 
     def should_stop(self) -> bool:
         """Whether the work is no longer wanted. Cheap, and safe from any thread."""
         return self._lost is not None
 
     def check(self) -> None:
-        """Raise LeaseLost, JobCancelled or WorkerStops if the work is no longer wanted."""
+        """Raise what `reason` tells if the work is no longer wanted."""
         if self._lost is not None:
             raise self._lost
 
@@ -170,6 +171,8 @@ class Lease:
                 self._lost = LeaseLost
             case jobs.Beat.CANCELLED:
                 self._lost = JobCancelled
+            case jobs.Beat.SUSPENDED:
+                self._lost = TenantSuspended
 
     def _endure(self, error: CodeloomError) -> None:
         """Without a database nobody can take the job either, until the lease has run out."""
@@ -185,7 +188,7 @@ def hold(
     """Claim the job and keep it for the block; None if it is not ours to run.
 
     That is no error: the message came twice, or late, the job has been cancelled since, or its
-    tenant's month is used up.
+    tenant is suspended or has used up its month.
     """
     with tenant_session(tenant_id, role="worker", settings=settings) as conn:
         job = jobs.claim(

@@ -175,8 +175,9 @@ class GitProcess:
             env=_environment(git, network=network, home=home) | (environment or {}),
             start_new_session=True,
         )
-        watch = telemetry.carried(self._stop_in_time)
-        self._watch = threading.Thread(target=watch, daemon=True, name="git-watch")
+        self._watch = threading.Thread(
+            target=telemetry.carried(self._stop_in_time), daemon=True, name="git-watch"
+        )
         self._watch.start()
 
     @property
