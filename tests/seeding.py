@@ -3,16 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import update
 
 from graph.model.edges import Certainty, EdgeKind, Rule
-from graph.model.ids import ApiKeyId, NodeId, RepositoryNumber, TenantId
+from graph.model.ids import ApiKeyId, CredentialId, NodeId, RepositoryNumber, TenantId
 from graph.model.limits import checked
 from graph.model.nodes import NodeKind
 from graph.model.rows import DocumentRow, DocumentRows, EdgeRow, NodeRow
 from graph.model.symbols import definition_symbol, external_symbol, file_symbol, node_id
 from graph.settings import Settings
-from graph.storage import jobs, keys, publish, repositories, tenants
+from graph.storage import credentials, jobs, keyring, keys, publish, repositories, tenants
 from graph.storage.load import open_load
 from graph.storage.publish import NewSnapshot
 from graph.storage.repositories import Repository
@@ -242,6 +243,7 @@ class Shop:
     dumps: NodeId
     # A key of the tenant that nobody uses.
     key_id: ApiKeyId
+    credential_id: CredentialId
 
 
 def shop(settings: Settings, tenant_id: TenantId, name: str = "shop") -> Shop:
@@ -280,4 +282,14 @@ def shop(settings: Settings, tenant_id: TenantId, name: str = "shop") -> Shop:
     snapshot = ingest(settings, tenant_id, repository, pages)
     with tenant_session(tenant_id, settings=settings) as connection:
         key, _ = keys.create(connection, tenant_id=tenant_id, scopes=["read"], name="spare")
-    return Shop(repository, snapshot, pages, cart, add, total, checkout, money, dumps, key.id)
+        credential = credentials.create(
+            connection,
+            keyring.of(settings),
+            name="deploy",
+            kind="token",
+            host="example.org",
+            username=None,
+            secret=SecretStr("nobody's"),
+        )
+    symbols = (cart, add, total, checkout, money, dumps)
+    return Shop(repository, snapshot, pages, *symbols, key.id, credential.id)

@@ -46,6 +46,11 @@ NEEDS = {
     ("get", "/v1/api-keys/{api_key_id}"): "admin",
     ("delete", "/v1/api-keys/{api_key_id}"): "admin",
     ("post", "/v1/api-keys/{api_key_id}/rotate"): "admin",
+    ("get", "/v1/credentials"): "admin",
+    ("post", "/v1/credentials"): "admin",
+    ("get", "/v1/credentials/{credential_id}"): "admin",
+    ("patch", "/v1/credentials/{credential_id}"): "admin",
+    ("delete", "/v1/credentials/{credential_id}"): "admin",
 }
 
 
@@ -92,6 +97,7 @@ def ids_of(shop: Shop) -> dict[str, str]:
         "symbol_id": symbol_id(shop.add),
         "path": "src/cart.py",
         "api_key_id": str(shop.key_id),
+        "credential_id": str(shop.credential_id),
         "tenant_id": str(uuid4()),
         "erasure_id": str(uuid4()),
         "plan": "standard",
@@ -272,6 +278,7 @@ def test_what_belongs_to_another_tenant_is_as_absent_as_what_never_was(
         "symbol_id": "0123456789abcdef",
         "path": "src/none.py",
         "api_key_id": str(uuid4()),
+        "credential_id": str(uuid4()),
     }
     tried = 0
     for operation in of_tenants(document):

@@ -1,7 +1,8 @@
 """The API against requests that are made from its own document, good ones and bad ones."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 class Stand:
     """Stands for the application of each test; the document is the same for all of them."""
 
+    # What is good of a field whose schema cannot say it.
+    sayable: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        "url": lambda url: f"https://example.org/{len(url)}",
+        "host": lambda _: "git.example.org",
+        "expires_at": lambda at: at and (datetime.now(UTC) + timedelta(days=1)).isoformat(),
+    }
+
     def __init__(self) -> None:
         self.app: Any = create_app(Settings(codeloom_secret="collection"))
         self.known: dict[str, str] = {}
@@ -43,8 +51,8 @@ def map_case(_context: Any, case: Case) -> Case:
     """Half of the requests are about what is there; the others about what is not.
 
     What a schema cannot say is put right in requests that are meant to be good: a cursor is one
-    that was given, one thing at most chooses the snapshot, an address is one of a Git host, and no
-    idempotency key was used before.
+    that was given, one thing at most chooses the snapshot, an address is one of a Git host, a key
+    ends in the future, and no idempotency key was used before.
     """
     if case.meta is None or case.meta.generation.mode.is_positive:
         query = dict(case.query or {})
@@ -54,8 +62,11 @@ def map_case(_context: Any, case: Case) -> Case:
         case.query = query
         if case.headers and "idempotency-key" in case.headers:
             case.headers["idempotency-key"] = str(uuid4())
-        if isinstance(case.body, dict) and "url" in case.body:
-            case.body = {**case.body, "url": f"https://example.org/{len(case.body['url'])}"}
+        if isinstance(case.body, dict):
+            case.body = {
+                name: STAND.sayable.get(name, lambda value: value)(value)
+                for name, value in case.body.items()
+            }
         if sum(str(case.path_parameters).encode()) % 2:
             case.path_parameters = {
                 name: STAND.known.get(name, value)
@@ -89,6 +100,8 @@ def stand(app: "FastAPI", shop: Shop, operated: dict[str, str]) -> Iterator[None
         "task_id": f"{shop.snapshot.job_id}.1",
         "symbol_id": symbol_id(shop.add),
         "path": "src/cart.py",
+        "api_key_id": str(shop.key_id),
+        "credential_id": str(shop.credential_id),
         **operated,
     }
     yield
