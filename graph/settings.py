@@ -4,15 +4,20 @@ A process builds it once and hands its values down: no limit is read where it is
 in the environment is the name of the field in capitals (`DATABASE_URL`, `LEASE_SECONDS`).
 """
 
+import ipaddress
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_MIB = 1024 * 1024
+_KIB = 1024
+_MIB = 1024 * _KIB
+
+_HTTPS_ORIGIN = re.compile(r"https://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 def _user_data() -> Path:
@@ -42,6 +47,7 @@ class Settings(BaseSettings):
     database_dispatcher_url: str | None = Field(default=None, repr=False)
     database_operator_url: str | None = Field(default=None, repr=False)
     database_eraser_url: str | None = Field(default=None, repr=False)
+    database_maintainer_url: str | None = Field(default=None, repr=False)
     # redis://, rediss:// or unix:///path?db=0
     redis_url: str | None = Field(default=None, repr=False)
     # file:///directory; without it, a folder under `codeloom_home`.
@@ -66,9 +72,31 @@ class Settings(BaseSettings):
     # A path on this machine as a repository: right for one's own machine, never for a service.
     allow_local_repositories: bool = False
     max_body_bytes: PositiveInt = 1 * _MIB
+    # Of the request line and the headers together; the address may take half of it.
+    max_header_bytes: PositiveInt = 64 * _KIB
+    # Proxies whose X-Forwarded-For and -Proto are believed: addresses and networks, with commas.
+    trusted_proxies: str = ""
+    # Whose pages may use the API from a browser: https origins, with commas.
+    cors_origins: str = ""
+    # Whether /docs and /openapi.json answer, to whomever.
+    api_docs: bool = True
     # Connections each process may open per role.
     database_pool_size: PositiveInt = 5
     database_connect_timeout_seconds: PositiveInt = 5
+
+    # --- the HTTP server -----------------------------------------------------------------------
+    api_processes: PositiveInt = 1
+    # What follows is for each of these processes.
+    max_connections: PositiveInt = 1000
+    # In which a request's headers, and then its body, have to be there as a whole.
+    header_timeout_seconds: PositiveInt = 10
+    body_timeout_seconds: PositiveInt = 60
+    # A client that takes nothing of its answer this long is disconnected.
+    answer_timeout_seconds: PositiveInt = 30
+    # Longer than proxies keep a connection that is not used, or they meet it as it closes.
+    keep_alive_seconds: PositiveInt = 65
+    # What requests under way are given at a stop.
+    shutdown_grace_seconds: PositiveInt = 10
 
     # --- limits of one ingestion ---------------------------------------------------------------
     # Parser processes of a worker; 0 means as many as there are cores.
@@ -102,6 +130,11 @@ class Settings(BaseSettings):
     dispatch_slots: PositiveInt = 8
     dispatch_poll_seconds: PositiveInt = 1
 
+    # --- how long things are kept --------------------------------------------------------------
+    # Older audit events are in the object store only; ended keys are removed. In days.
+    audit_retention_days: int = Field(default=90, ge=30)
+    key_retention_days: int = Field(default=90, ge=30)
+
     # --- what is told --------------------------------------------------------------------------
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
@@ -115,6 +148,31 @@ class Settings(BaseSettings):
             raise ValueError("heartbeat_seconds must be at most half of lease_seconds")
         return self
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str) -> str:
+        for one in _listed(value):
+            ipaddress.ip_network(one)  # says itself what is wrong
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_https(cls, value: str) -> str:
+        for one in _listed(value):
+            if not _HTTPS_ORIGIN.fullmatch(one):
+                raise ValueError(f"{one} is not an origin as https://app.example.com")
+        return value
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The addresses and networks of `trusted_proxies`."""
+        return _listed(self.trusted_proxies)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of `cors_origins`."""
+        return _listed(self.cors_origins)
+
     @property
     def scratch(self) -> Path:
         """The folder for fetched repositories."""
@@ -124,6 +182,10 @@ class Settings(BaseSettings):
     def artifacts(self) -> str:
         """The address of the object store."""
         return self.artifacts_url or (self.codeloom_home / "artifacts").absolute().as_uri()
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 @cache

@@ -26,7 +26,6 @@ from graph.settings import get_settings
 from workers import scratch, stopping
 from workers.broker import broker_url
 from workers.queues import MAINTENANCE, QUEUES, ROUTES
-from workers.schedule import BEAT_SCHEDULE
 
 WORKER_READY_KEY = names.shared_key("worker", "ready")
 # Longer than the longest job and a warm shutdown: a message that is handed out a second time while
@@ -84,7 +83,8 @@ def configuration() -> dict[str, Any]:
         # A misspelt queue is an error, not a new queue that nobody works on.
         "task_create_missing_queues": False,
         "task_routes": {task: {"queue": queue.name} for task, queue in ROUTES.items()},
-        "beat_schedule": BEAT_SCHEDULE,
+        # What is due is rows: a name, because the scheduler sends through this application.
+        "beat_scheduler": "workers.schedule:RowScheduler",
         "timezone": "UTC",
     }
 

@@ -9,7 +9,7 @@ from kombu.exceptions import KombuError
 from graph.errors import CodeloomError
 from graph.storage.jobs import Dispatched
 from workers.celery_app import app
-from workers.queues import JOB_TASKS
+from workers.queues import JOB_TASKS, PERIODIC_TASK
 
 
 class BrokerUnavailable(CodeloomError):
@@ -31,6 +31,23 @@ def publish(job: Dispatched) -> None:
             # What events, logs and Flower show of the message.
             argsrepr="()",
             kwargsrepr=repr(ids),
+            retry=False,
+            ignore_result=True,
+        )
+    except (KombuError, CeleryError, OSError) as error:
+        raise BrokerUnavailable from error
+
+
+def publish_periodic(name: str, run: int, queue: str) -> None:
+    """Tell the workers to do a run of what runs by the clock. Raises BrokerUnavailable."""
+    what = {"name": name, "run": run}
+    try:
+        app.send_task(
+            PERIODIC_TASK,
+            kwargs=what,
+            queue=queue,
+            argsrepr="()",
+            kwargsrepr=repr(what),
             retry=False,
             ignore_result=True,
         )

@@ -25,12 +25,12 @@ MAINTENANCE = Queue("maintenance", "Sweeps and other housekeeping, never urgent.
 QUEUES = (GIT, PARSE, EMBED, MAINTENANCE)
 
 INGEST_TASK = "workers.tasks.parse_and_index_repository"
-SWEEP_TASK = "workers.tasks.sweep_scratch"
+PERIODIC_TASK = "workers.tasks.run_periodic"
 
 # Which queue a task waits in.
 ROUTES: dict[str, Queue] = {
     INGEST_TASK: PARSE,
-    SWEEP_TASK: MAINTENANCE,
+    PERIODIC_TASK: MAINTENANCE,
 }
 
 # Which task runs a job of a kind.

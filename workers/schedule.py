@@ -1,14 +1,130 @@
-"""What runs by the clock, as data: `celery -A workers.celery_app beat`.
+"""What runs by the clock, as data, and the scheduler of Celery's beat that fires it.
 
-Only conveniences are here. What must happen (choosing jobs, taking them back from dead workers) is
-the dispatcher's, which needs no message to arrive.
+`celery -A workers.celery_app beat`. What must happen (choosing jobs, taking them back from dead
+workers) is the dispatcher's, which needs no message to arrive; here is what may come a little late.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from workers.queues import SWEEP_TASK
+import structlog
+from celery.beat import Scheduler
+from typing_extensions import override
 
-BEAT_SCHEDULE: dict[str, dict[str, object]] = {
-    # Workers sweep when they start; this is for a machine whose workers run for weeks.
-    "sweep-scratch": {"task": SWEEP_TASK, "schedule": timedelta(hours=1)},
-}
+from graph.errors import StorageError
+from graph.model import names
+from graph.settings import Settings, get_settings
+from graph.storage import periodic
+from graph.storage.locks import SessionLock
+from graph.storage.periodic import Due
+from graph.storage.session import system_session
+from workers.messages import BrokerUnavailable, publish_periodic
+from workers.queues import MAINTENANCE, Queue
+
+BEAT_LOCK = names.shared_lock("beat")
+# A run that was fired and has not ended is fired again after this long.
+AGAIN_SECONDS = 10 * 60
+# How soon a second beat takes over when the first one dies, and how soon a changed row is seen.
+_LOOK_SECONDS = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """One row: what is done, how often, and whose workers do it."""
+
+    name: str
+    every: timedelta
+    meaning: str
+    queue: Queue = MAINTENANCE
+
+
+PERIODIC = (
+    Periodic(
+        "remove_expired",
+        timedelta(hours=1),
+        "Idempotency records whose day is over, and records of keys past their retention.",
+    ),
+    Periodic(
+        "archive_audit_events",
+        timedelta(days=1),
+        "Old audit events go to the object store, are read back, and only then leave the table.",
+    ),
+    Periodic(
+        "sweep_scratch",
+        timedelta(hours=1),
+        "Folders and uploads that killed workers of this machine left.",
+    ),
+)
+BY_NAME = {row.name: row for row in PERIODIC}
+
+
+class RowScheduler(Scheduler):
+    """Fires the rows that are due, while it holds the lock of which there is one.
+
+    It keeps nothing in a file and nothing in memory: another beat, or this one after a restart,
+    goes on from the rows.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  as Celery has them
+        self._lock: SessionLock | None = None
+        super().__init__(*args, **options)
+
+    @override
+    def setup_schedule(self) -> None:
+        """Nothing: the rows are looked at when this beat leads."""
+
+    @override
+    def tick(self, *_args: Any, **_options: Any) -> float:
+        """One look. Returns the seconds until the next, never long: another beat may have died."""
+        settings = get_settings()
+        try:
+            return self._fire(settings) if self._leads(settings) else _LOOK_SECONDS
+        except StorageError as error:
+            _log.warning("beat.storage_unavailable", error=error.code)
+            self._let_go()
+            return _LOOK_SECONDS
+
+    @override
+    def close(self) -> None:
+        """Another beat may lead from now on."""
+        self._let_go()
+        super().close()
+
+    def _leads(self, settings: Settings) -> bool:
+        if self._lock is not None and self._lock.held():
+            return True
+        self._let_go()
+        lock = SessionLock(settings, BEAT_LOCK, role="maintainer")
+        if not lock.acquire():
+            lock.close()
+            return False
+        self._lock = lock
+        with system_session("maintenance", settings=settings) as conn:
+            periodic.ensure(conn, [(row.name, row.every) for row in PERIODIC])
+        _log.info("beat.leads")
+        return True
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _fire(self, settings: Settings) -> float:
+        with system_session("maintenance", settings=settings) as conn:
+            due = periodic.take_due(conn, again_seconds=AGAIN_SECONDS)
+            wait = periodic.seconds_to_next(conn)
+        # After the commit. One that cannot be told is fired again later, like one that was lost.
+        for one in due:
+            self._tell(one)
+        return min(max(wait or 0.0, 0.1), _LOOK_SECONDS)
+
+    def _tell(self, due: Due) -> None:
+        try:
+            publish_periodic(due.name, due.run, BY_NAME[due.name].queue.name)
+        except BrokerUnavailable as error:
+            _log.warning("beat.broker_unavailable", name=due.name, error=error.code)
+        else:
+            _log.info("beat.fired", name=due.name, run=due.run)

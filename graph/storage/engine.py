@@ -16,7 +16,16 @@ from sqlalchemy.exc import ArgumentError
 from graph.errors import SettingMissing
 from graph.settings import Settings
 
-Role = Literal["owner", "app", "worker", "authenticator", "dispatcher", "operator", "eraser"]
+Role = Literal[
+    "owner",
+    "app",
+    "worker",
+    "authenticator",
+    "dispatcher",
+    "operator",
+    "eraser",
+    "maintainer",
+]
 
 SCHEMA = "codeloom"
 
@@ -34,6 +43,7 @@ _TIMEOUTS: dict[Role, tuple[int, int, int]] = {
     "operator": (30 * _SECONDS, 10 * _SECONDS, 60 * _SECONDS),
     # Deletes a batch of rows at a time, and is never in a hurry.
     "eraser": (2 * _MINUTES, 10 * _SECONDS, 60 * _SECONDS),
+    "maintainer": (2 * _MINUTES, 10 * _SECONDS, 60 * _SECONDS),
 }
 
 

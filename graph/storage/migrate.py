@@ -34,6 +34,7 @@ ROLES = {
     "codeloom_dispatcher": "chooses jobs over all tenants",
     "codeloom_operator": "administers tenants",
     "codeloom_eraser": "removes the rows of a tenant that is erased, inside that tenant",
+    "codeloom_maintainer": "removes what is past its time, over all tenants",
     "codeloom_keyring": "owns the function that finds a key",
     "codeloom_bookkeeper": "owns the functions that count what tenants use",
 }

@@ -31,8 +31,8 @@ __all__ = [
     "tenant_session",
 ]
 
-TenantRole = Literal["app", "worker", "eraser"]
-Reason = Literal["dispatch", "administration", "erasure"]
+TenantRole = Literal["app", "worker", "eraser", "maintainer"]
+Reason = Literal["dispatch", "administration", "erasure", "maintenance"]
 
 # Why rows of many tenants may be touched, and as which role. A new reason is a new row here and a
 # policy in a migration.
@@ -43,6 +43,8 @@ REASONS: dict[Reason, Role] = {
     "administration": "operator",
     # Which tenants are to be erased; what is theirs is erased in a session of each.
     "erasure": "eraser",
+    # Firing what runs by the clock, and removing what is past its time.
+    "maintenance": "maintainer",
 }
 
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")

@@ -11,15 +11,18 @@ from graph.storage import (
     keys,
     operator_events,
     operator_keys,
+    periodic,
     plans,
     refs,
     repositories,
     reservations,
+    retention,
     rows,
     snapshots,
     tenants,
     usage,
 )
+from graph.storage.jobs import attempts
 from graph.storage.jobs import table as jobs_table
 from graph.storage.schema import metadata
 
@@ -43,10 +46,14 @@ GROUPS = (
     idempotency,
     usage,
     reservations,
+    periodic,
+    retention,
+    attempts,
 )
 
 # The only tables without a tenant, and why.
 GLOBAL_TABLES = {
+    "periodic_work": "what runs by the clock for the whole installation",
     "plans": "what is sold, the same for everyone",
     "operator_keys": "who runs the installation belongs to no tenant",
     "operator_events": "what operators did, also to tenants that are gone",

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import httpx
 import redis.asyncio
@@ -104,13 +103,12 @@ def worker(settings: Settings) -> ProcessSpec:
     )
 
 
-def beat(settings: Settings, folder: Path) -> ProcessSpec:
+def beat(settings: Settings) -> ProcessSpec:
     """The process that fires periodic work; it has nothing to be ready for but to live."""
     return ProcessSpec(
         name="beat",
         argv=[
             *_celery("beat"),
-            f"--schedule={folder / 'beat-schedule'}",
             "--pidfile=",
             "--loglevel=warning",
         ],

@@ -96,7 +96,7 @@ async def complete(settings: Settings, *, say: Say = say_to_stderr) -> AsyncIter
                 services.api(stores.settings),
                 services.dispatcher(stores.settings),
                 services.worker(stores.settings),
-                services.beat(stores.settings, state.home),
+                services.beat(stores.settings),
             )
             address = services.address(stores.settings)
             stack = Stack(stores.settings, address, state.logs, supervisor)

@@ -73,7 +73,7 @@ class Stand:
         }
 
     def start_dispatcher(self, name: str = "dispatcher") -> None:
-        self._start(name, ["-m", "workers.dispatcher"], {})
+        self.start(name, ["-m", "workers.dispatcher"])
         self.until(lambda: facade.dispatcher_ready(self.settings), "a dispatcher leads")
 
     def start_worker(self, name: str = "worker", **extra: str) -> None:
@@ -81,15 +81,15 @@ class Stand:
         arguments = ["-m", "celery", "-A", "workers.celery_app", "-q", "worker", "-c", "1"]
         # One worker has nobody to gossip with, and asking around takes a second.
         alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        self._start(name, [*arguments, *alone, "-n", f"{name}@test", "-l", "WARNING"], extra)
+        self.start(name, [*arguments, *alone, "-n", f"{name}@test", "-l", "WARNING"], extra)
         self.until(lambda: self.redis().exists(WORKER_READY_KEY), "the worker is ready")
 
-    def _start(self, name: str, arguments: list[str], extra: dict[str, str]) -> None:
+    def start(self, name: str, arguments: list[str], extra: dict[str, str] | None = None) -> None:
         with (self.logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
-                env=self.environment(**extra),
+                env=self.environment(**(extra or {})),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -4,6 +4,6 @@
 """
 
 from workers.tasks.ingest import parse_and_index_repository
-from workers.tasks.sweep import sweep_scratch
+from workers.tasks.periodic import run_periodic
 
-__all__ = ["parse_and_index_repository", "sweep_scratch"]
+__all__ = ["parse_and_index_repository", "run_periodic"]

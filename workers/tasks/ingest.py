@@ -19,6 +19,7 @@ from graph.errors import (
     HostRefused,
     JobCancelled,
     LeaseLost,
+    TenantSuspended,
 )
 from graph.model.ids import JobId, TenantId
 from graph.settings import Settings, get_settings
@@ -34,8 +35,13 @@ from workers.stopping import WorkerStops
 from workers.tasks.logged import LoggedTask
 
 # What costs a job no attempt, and how many seconds it waits: its host or its worker has no room for
-# it now, or the worker was stopped.
-_LATER: dict[type[CodeloomError], float] = {HostRefused: 120, ScratchFull: 120, WorkerStops: 0}
+# it now, the worker was stopped, or its tenant was suspended, which the dispatcher heeds.
+_LATER: dict[type[CodeloomError], float] = {
+    HostRefused: 120,
+    ScratchFull: 120,
+    WorkerStops: 0,
+    TenantSuspended: 0,
+}
 
 _log = structlog.get_logger(__name__)
 

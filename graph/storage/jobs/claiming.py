@@ -25,8 +25,15 @@ set state = 'running', attempt = attempt + 1, started_at = now(),
   stage = null, percent = 0, files_done = 0, files_total = 0, nodes = 0, edges = 0,
   error_code = null, error_message = null
 where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'dispatched'
+  and exists (select from tenants t where t.tenant_id = jobs.tenant_id and t.state = 'active')
 returning kind, repository, ref, commit_sha, force, parameters, attempt, max_attempts, resets,
   generation, trace_parent
+""")
+
+_PUT_BACK = text("""
+-- Chosen before its tenant was suspended: it waits until the tenant is resumed.
+update jobs set state = 'queued', lease_owner = null, lease_until = null
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'dispatched'
 """)
 
 _SET_GENERATION = text("""
@@ -78,6 +85,7 @@ def claim(
     held = {"tenant_id": tenant_of(conn), "job_id": job_id, "epoch": epoch}
     row = conn.execute(_CLAIM, {**held, "owner": owner, "lease_seconds": lease_seconds}).first()
     if row is None:
+        conn.execute(_PUT_BACK, held)  # nothing, but of a tenant that is suspended
         return None
     number = RepositoryNumber(row.repository)
     try:

@@ -22,6 +22,7 @@ _BEAT = text("""
 -- clock_timestamp: the time of the beat, not of the transaction it is in.
 update jobs set lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
 where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'running'
+returning (select t.state from tenants t where t.tenant_id = jobs.tenant_id) as of_tenant
 """)
 
 _STATE = text("""
@@ -75,6 +76,8 @@ class Beat(StrEnum):
     HELD = "held"
     LOST = "lost"
     CANCELLED = "cancelled"
+    # Still ours, to be given back: its tenant may have nothing done now.
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,14 @@ class Counts:
 
 
 def beat(conn: Connection, *, job_id: JobId, epoch: int, lease_seconds: int) -> Beat:
-    """Renews the lease; `lost` and `cancelled` mean: stop, and write nothing more."""
+    """Renews the lease; `lost` and `cancelled` mean: stop, and write nothing more.
+
+    `suspended` means: stop, and give the job back.
+    """
     held = _held(conn, job_id, epoch)
-    if conn.execute(_BEAT, {**held, "lease_seconds": lease_seconds}).rowcount == 1:
-        return Beat.HELD
+    ours = conn.execute(_BEAT, {**held, "lease_seconds": lease_seconds}).first()
+    if ours is not None:
+        return Beat.SUSPENDED if ours.of_tenant == "suspended" else Beat.HELD
     state = conn.execute(_STATE, held).scalar_one_or_none()
     return Beat.CANCELLED if state == JobState.CANCELLED else Beat.LOST
 

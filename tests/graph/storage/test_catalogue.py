@@ -30,6 +30,7 @@ TRIGGERS = {
     ("artifacts", "artifacts_insert_new", "charge_artifacts"),
     ("artifacts", "artifacts_delete_old", "charge_artifacts"),
     ("jobs", "jobs_settled", "settle_job"),
+    ("jobs", "jobs_attempts", "record_attempt"),
     ("charges", "charges_posted", "post_charges"),
 }
 # Rows are removed by those who load and publish, and by nobody else without a reason.
@@ -38,6 +39,8 @@ MAY_DELETE = {
     "codeloom_app": {"credentials"},
     "codeloom_worker": {"snapshots", "documents", "nodes", "edges", "artifacts"},
     "codeloom_bookkeeper": {"charges"},
+    # What is past its time, which the policies say.
+    "codeloom_maintainer": {"api_keys", "audit_events", "idempotency_records", "periodic_work"},
     # Inside the tenant that is erased.
     "codeloom_eraser": set(metadata.tables) - set(GLOBAL_TABLES),
 }
@@ -109,6 +112,16 @@ def test_other_policies_are_for_roles_that_work_for_all_tenants(catalogue):
         ("reservations", "codeloom_bookkeeper", "ALL"),
         ("charges", "codeloom_bookkeeper", "ALL"),
         ("tenants", "codeloom_bookkeeper", "SELECT"),
+        ("job_attempts", "codeloom_dispatcher", "ALL"),
+        ("job_attempts", "codeloom_operator", "SELECT"),
+        ("audit_archives", "codeloom_operator", "SELECT"),
+        ("tenants", "codeloom_maintainer", "SELECT"),
+        # Rows that are past their time, and the bounds on what may be removed.
+        ("idempotency_records", "codeloom_maintainer", "ALL"),
+        ("api_keys", "codeloom_maintainer", "ALL"),
+        ("idempotency_records", "codeloom_maintainer", "DELETE"),
+        ("api_keys", "codeloom_maintainer", "DELETE"),
+        ("audit_events", "codeloom_maintainer", "DELETE"),
     }
 
 

@@ -1,0 +1,72 @@
+"""What is done by the clock. Each function may be killed anywhere and may run twice."""
+
+from collections.abc import Callable
+
+from graph.model.ids import TenantId
+from graph.settings import Settings
+from graph.storage import retention
+from graph.storage.artifacts import ArtifactStore, FileStore, open_store
+from graph.storage.session import Connection, system_session, tenant_session
+from workers import scratch
+
+# What one transaction removes.
+_BATCH = 5000
+# No upload takes a day: a job has an hour.
+_ORPHANED_SECONDS = 24 * 60 * 60
+
+
+def remove_expired(settings: Settings) -> int:
+    """Remove idempotency records and keys that are past their time."""
+    return _all_batches(
+        settings, lambda conn: retention.remove_expired_records(conn, batch=_BATCH)
+    ) + _all_batches(
+        settings,
+        lambda conn: retention.remove_old_keys(
+            conn, days=settings.key_retention_days, batch=_BATCH
+        ),
+    )
+
+
+def archive_audit_events(settings: Settings) -> int:
+    """Move old audit events of every tenant into the object store."""
+    store = open_store(settings.artifacts)
+    moved, last = 0, None
+    while True:
+        with system_session("maintenance", settings=settings) as conn:
+            page = retention.every_tenant(conn, after=last)
+        for tenant_id in page:
+            last = tenant_id
+            moved += _archive(settings, store, tenant_id)
+        if not page:
+            return moved
+
+
+def sweep_scratch(settings: Settings) -> int:
+    """Remove what killed workers of this machine left."""
+    removed = scratch.sweep(settings.scratch)
+    store = open_store(settings.artifacts)
+    if isinstance(store, FileStore):  # others let their service expire unfinished uploads
+        removed += store.sweep(older_than_seconds=_ORPHANED_SECONDS)
+    return removed
+
+
+def _archive(settings: Settings, store: ArtifactStore, tenant_id: TenantId) -> int:
+    moved = 0
+    while True:
+        with tenant_session(tenant_id, role="maintainer", settings=settings) as conn:
+            count = retention.archive_audit_events(
+                conn, store, days=settings.audit_retention_days, batch=_BATCH
+            )
+        moved += count
+        if count < _BATCH:
+            return moved
+
+
+def _all_batches(settings: Settings, remove: Callable[[Connection], int]) -> int:
+    removed = 0
+    while True:
+        with system_session("maintenance", settings=settings) as conn:
+            count = remove(conn)
+        removed += count
+        if count < _BATCH:
+            return removed

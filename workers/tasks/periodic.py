@@ -1,0 +1,62 @@
+"""The task of everything that runs by the clock: one run of one row."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from graph.errors import CodeloomError
+from graph.model import names
+from graph.settings import Settings, get_settings
+from graph.storage import periodic
+from graph.storage.locks import SessionLock
+from graph.storage.periodic import Due
+from graph.storage.session import system_session
+from workers import housekeeping
+from workers.celery_app import app
+from workers.queues import PERIODIC_TASK
+from workers.tasks.logged import LoggedTask
+
+# What each row does. A function may be run twice and may be killed; it returns how many things it
+# did.
+WORK: dict[str, Callable[[Settings], int]] = {
+    "remove_expired": housekeeping.remove_expired,
+    "archive_audit_events": housekeeping.archive_audit_events,
+    "sweep_scratch": housekeeping.sweep_scratch,
+}
+
+_log = structlog.get_logger(__name__)
+
+
+@app.task(name=PERIODIC_TASK, base=LoggedTask)
+def run_periodic(name: str, run: int) -> str:
+    """Do the run if nobody else has it. Returns how the message ended, for the log."""
+    return do(Due(name, run), get_settings())
+
+
+def do(due: Due, settings: Settings) -> str:
+    """One run: alone, and written down however it ends. A message from nowhere does nothing."""
+    if due.name not in WORK or not isinstance(due.run, int):
+        return "malformed"
+    with SessionLock(settings, names.shared_lock("periodic", due.name), role="maintainer") as lock:
+        # Held by an earlier run that takes long, or that froze: this one comes again later.
+        if not lock.acquire():
+            return "busy"
+        with system_session("maintenance", settings=settings) as conn:
+            if not periodic.is_latest(conn, due):
+                return "stale"
+        return _measured(due, settings)
+
+
+def _measured(due: Due, settings: Settings) -> str:
+    started = time.monotonic()
+    done, code = None, None
+    try:
+        done = WORK[due.name](settings)
+    except CodeloomError as error:
+        code = error.code
+        _log.error("periodic.failed", name=due.name, error=code, exc_info=error)
+    seconds = time.monotonic() - started
+    with system_session("maintenance", settings=settings) as conn:
+        periodic.finish(conn, due, done=done, seconds=seconds, code=code)
+    return code or "done"
