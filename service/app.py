@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from graph import telemetry
@@ -12,11 +12,12 @@ from graph.model import key_form
 from graph.queries.page import Cursors
 from graph.settings import Settings, get_settings
 from graph.storage import keys, operator_keys
-from service import errors, openapi, secret
+from service import errors, openapi, secret, strict
 from service.auth import Authentication, Authenticator
 from service.deps import Backend
+from service.edge import Cors, Heads, Refusals
 from service.middleware import BodyGuard, RequestContext
-from service.routes import ROUTERS, TAGS
+from service.routes import ROUTERS, TAGS, docs
 
 VERSION = "1"
 
@@ -30,18 +31,27 @@ def create_app(settings: Settings) -> FastAPI:
         # Our own page: the default one loads its scripts from the internet.
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.api_docs else None,
         # Whoever writes a path with a slash too many learns it, rather than being sent elsewhere.
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
         lifespan=_logging(settings),
+        dependencies=[Depends(strict.well_formed)],
     )
+    routers = [router for router in ROUTERS if settings.api_docs or router is not docs.router]
     application.state.backend = Backend(settings, Cursors(secret.shared(settings)))
     errors.install(application)
-    for router in ROUTERS:
+    for router in routers:
         application.include_router(router)
     # FastAPI keeps included routers as they are; this is every route by itself.
-    application.state.routes = [route for router in ROUTERS for route in router.routes]
+    application.state.routes = [route for router in routers for route in router.routes]
+    application.state.parameters = {}
     application.openapi = partial(openapi.describe, application)  # type: ignore[method-assign]
+    _wrap(application, settings)
+    return application
+
+
+def _wrap(application: FastAPI, settings: Settings) -> None:
     # Each one added wraps those before it: a request meets the last first.
     application.add_middleware(
         Authentication,
@@ -50,9 +60,16 @@ def create_app(settings: Settings) -> FastAPI:
             partial(operator_keys.authenticate, settings), prefix=key_form.OPERATOR_KEY
         ),
     )
-    application.add_middleware(BodyGuard, max_body_bytes=settings.max_body_bytes)
+    application.add_middleware(
+        BodyGuard,
+        max_body_bytes=settings.max_body_bytes,
+        seconds=settings.body_timeout_seconds,
+    )
+    application.add_middleware(Heads)
+    application.add_middleware(Refusals)
+    if settings.origins:
+        application.add_middleware(Cors, origins=settings.origins)
     application.add_middleware(RequestContext)
-    return application
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -89,6 +89,7 @@ _CODE_OF_STATUS = {
     400: "body_malformed",
     404: "route_not_found",
     405: "method_not_allowed",
+    408: "request_timed_out",
     413: "body_too_large",
     415: "media_type_unsupported",
 }
@@ -157,21 +158,24 @@ def _domain_error(request: Request, error: Exception) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
-    code = _CODE_OF_STATUS.get(error.status_code, "internal_error")
+    # The detail names the code where the status does not say enough.
+    known = error.detail in CATALOGUE
+    code = error.detail if known else _CODE_OF_STATUS.get(error.status_code, "internal_error")
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:  # noqa: PLR2004
-        headers["allow"] = ", ".join(sorted(_methods(request)))
+        headers["allow"] = ", ".join(sorted(_methods(request))) or headers.get("allow", "")
     return problem_response(request.scope, code, headers=headers)
 
 
 def _methods(request: Request) -> set[str]:
     """What the address does know; the router names the methods of its first route only."""
-    return {
+    found = {
         method
         for route in request.app.state.routes
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
+    return found | {"HEAD"} if "GET" in found else found
 
 
 def _validation_error(request: Request, error: Exception) -> Response:

@@ -32,21 +32,24 @@ which evidence they were found; `coverage` says what the graph does not know.
 
 # Status -> name of the shared answer and what it means. Which of them fit is decided per operation.
 _ANSWERS = {
-    "400": ("Malformed", "The body is not JSON, or the cursor does not belong to this list."),
+    "400": ("Malformed", "The request is not HTTP, its body not JSON, or its cursor not ours."),
     "401": ("Unauthorized", "No valid API key was sent."),
     "403": ("Forbidden", "The API key may not do this."),
     "404": ("NotFound", "The tenant has no such thing; another tenant may."),
+    "408": ("TooSlow", "The request took too long to arrive."),
     "409": ("Conflict", "The state of the resource does not allow it."),
     "412": ("PreconditionFailed", "The resource is no longer as If-Match expects it."),
     "413": ("TooLarge", "The body is too large."),
+    "414": ("AddressTooLong", "The address is too long."),
     "415": ("UnsupportedMediaType", "The body is not declared as JSON."),
     "422": ("Invalid", "A value does not fit its description."),
     "429": ("TooMany", "A quota is used up."),
+    "431": ("HeadersTooLarge", "The headers are too large or too many."),
     "500": ("Fault", "Codeloom failed to answer."),
-    "503": ("Unavailable", "A part of Codeloom cannot be reached; try again."),
+    "503": ("Unavailable", "A part of Codeloom is away, busy or about to stop; try again."),
 }
-_EVERYWHERE = ("500",)
-_BEHIND_KEY = ("400", "401", "403", "422", "503")
+_EVERYWHERE = ("400", "408", "414", "422", "431", "500", "503")
+_BEHIND_KEY = ("401", "403")
 _WRITING = ("409", "413", "415", "429")
 _CHANGING = ("412",)
 
@@ -106,6 +109,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
             if "304" in responses:
                 headers["ETag"] = {"$ref": "#/components/headers/ETag"}
     for status in _problems_of(path, method):
+        if status in responses and status != "422":
+            continue  # the operation says more; FastAPI's own 422 says nothing of ours
         responses[status] = {"$ref": f"#/components/responses/{_ANSWERS[status][0]}"}
     operation["responses"] = dict(sorted(responses.items()))
 
@@ -119,5 +124,5 @@ def _problems_of(path: str, method: str) -> list[str]:
         if method in {"patch", "put", "delete"}:
             statuses += _CHANGING
     if "{" in path:
-        statuses += ("404", "422")
+        statuses += ("404",)
     return statuses

@@ -36,6 +36,13 @@ CATALOGUE: dict[str, Problem] = {
             "Send one JSON document in UTF-8, nested no deeper than a person would write it.",
         ),
         Problem(
+            "request_malformed",
+            400,
+            "The request is not HTTP",
+            "Send HTTP/1.1 with one Host header, through a client library rather than by hand; the"
+            " connection was closed.",
+        ),
+        Problem(
             "cursor_invalid",
             400,
             "The cursor does not belong to this list",
@@ -61,6 +68,12 @@ CATALOGUE: dict[str, Problem] = {
             "Use one of the methods in the Allow header.",
         ),
         Problem(
+            "request_timed_out",
+            408,
+            "The request took too long to arrive",
+            "Send the request again, at once and as a whole; the connection was closed.",
+        ),
+        Problem(
             "idempotency_key_reused",
             422,
             "The idempotency key was used before, for a different request",
@@ -71,6 +84,12 @@ CATALOGUE: dict[str, Problem] = {
             413,
             "The body is too large",
             "Send a smaller body; code is ingested from its repository, not from a request.",
+        ),
+        Problem(
+            "url_too_long",
+            414,
+            "The address is too long",
+            "Send shorter parameters; a cursor is never the reason.",
         ),
         Problem(
             "media_type_unsupported",
@@ -85,10 +104,28 @@ CATALOGUE: dict[str, Problem] = {
             "Correct the places listed in errors; /docs describes each parameter.",
         ),
         Problem(
+            "headers_too_large",
+            431,
+            "The headers are too large or too many",
+            "Send fewer or smaller headers; cookies have no use here.",
+        ),
+        Problem(
             "internal_error",
             500,
             "Codeloom failed to answer",
             "Repeat the request; if it fails again, report the request_id to the operator.",
+        ),
+        Problem(
+            "server_busy",
+            503,
+            "There are more connections than this server takes",
+            "Wait as long as Retry-After says, and send requests over few connections.",
+        ),
+        Problem(
+            "server_stopping",
+            503,
+            "This server stops and could not finish the request",
+            "Repeat the request, a write with its idempotency key: another server may answer it.",
         ),
     )
 }

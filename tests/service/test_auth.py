@@ -113,7 +113,8 @@ def call(
     for name in operation.parameters:
         path = path.replace("{" + name + "}", ids[name])
     query = {"path": "src/cart.py", "line": "1", "column": "0"}
-    wanted = {p["name"] for p in operation.description.get("parameters", []) if p.get("required")}
+    parameters = operation.description.get("parameters", [])
+    wanted = {p["name"] for p in parameters if p["in"] == "query" and p.get("required")}
     given = {name: value for name, value in query.items() if name in wanted}
     body = {"url": "https://example.org/new"} if path.endswith("/repositories") else {}
     has_body = "requestBody" in operation.description

@@ -33,9 +33,9 @@ def test_the_router_answers_with_problems(client: TestClient, acme: Member) -> N
     assert problem(client.get("/nothing"))["status"] == 404
     refused = client.put("/v1/tenant", headers=bearer(acme.read))
     assert (refused.status_code, problem(refused)["code"]) == (405, "method_not_allowed")
-    assert refused.headers["allow"] == "GET"
+    assert refused.headers["allow"] == "GET, HEAD"
     several = client.put("/v1/repositories", json={}, headers=bearer(acme.read))
-    assert several.headers["allow"] == "GET, POST"
+    assert several.headers["allow"] == "GET, HEAD, POST"
     assert problem(client.get("/v1/jobs/", headers=bearer(acme.read)))["status"] == 404
 
 
