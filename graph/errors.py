@@ -280,6 +280,13 @@ class JobNotRetryable(CodeloomError):
     kind = "conflict"
 
 
+class JobNotDead(CodeloomError):
+    """Only a dead job can be discarded."""
+
+    code = "job_not_dead"
+    kind = "conflict"
+
+
 class JobCancelled(CodeloomError):
     """The job was cancelled while it ran."""
 

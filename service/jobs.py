@@ -1,12 +1,15 @@
 """A job as it is shown, wherever it is shown."""
 
+import hashlib
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
+from graph.model.ids import TenantId
 from graph.model.jobs import JobState
+from graph.storage.jobs import Attempt as AttemptRow
 from graph.storage.jobs import Job as Row
 from service.errors import action_of
 from service.schemas import Shape
@@ -60,6 +63,22 @@ class Job(Shape):
     finished_at: datetime | None
 
 
+class Attempt(Shape):
+    """One start of a job on a worker."""
+
+    number: int = Field(description="As far as attempts count: one that was nobody's fault is not.")
+    task_id: str = Field(description="Its Celery task.")
+    worker: str | None = Field(description="Which worker it was; the same word, the same worker.")
+    started_at: datetime
+    ended_at: datetime | None = Field(description="Null while it runs.")
+    seconds: float | None = Field(description="How long it took; null while it runs.")
+    outcome: JobState | None = Field(
+        description="What the job went on to; `queued` means that it is tried again.",
+    )
+    stage: str | None = Field(description="How far it came; null before the first stage.")
+    error: JobError | None
+
+
 class Task(Shape):
     """A job, seen as the Celery task that runs it."""
 
@@ -71,13 +90,6 @@ class Task(Shape):
 
 def job(row: Row) -> Job:
     """The job of a row."""
-    error = None
-    if row.error_code is not None:
-        error = JobError(
-            code=row.error_code,
-            message=row.error_message or "",
-            action=action_of(row.error_code),
-        )
     return Job(
         id=row.id,
         kind=row.kind,
@@ -97,7 +109,7 @@ def job(row: Row) -> Job:
         attempt=row.attempt,
         max_attempts=row.max_attempts,
         task_id=row.task_id,
-        error=error,
+        error=_error(row.error_code, row.error_message),
         snapshot_id=row.snapshot_id,
         superseded_by=row.superseded_by,
         report=row.report,
@@ -106,6 +118,33 @@ def job(row: Row) -> Job:
         started_at=row.started_at,
         finished_at=row.finished_at,
     )
+
+
+def attempt(row: AttemptRow, tenant_id: TenantId) -> Attempt:
+    """An attempt of a row. Workers are known by words: the names of machines are not a tenant's."""
+    ended = row.ended_at
+    return Attempt(
+        number=row.number,
+        task_id=row.task_id,
+        worker=_word(row.worker, tenant_id) if row.worker is not None else None,
+        started_at=row.started_at,
+        ended_at=ended,
+        seconds=round((ended - row.started_at).total_seconds(), 3) if ended is not None else None,
+        outcome=row.outcome,
+        stage=row.stage,
+        error=_error(row.error_code, row.error_message),
+    )
+
+
+def _error(code: str | None, message: str | None) -> JobError | None:
+    if code is None:
+        return None
+    return JobError(code=code, message=message or "", action=action_of(code))
+
+
+def _word(worker: str, tenant_id: TenantId) -> str:
+    digest = hashlib.blake2b(worker.encode(), key=tenant_id.bytes, digest_size=4)
+    return f"worker-{digest.hexdigest()}"
 
 
 def task(info: TaskInfo) -> Task:

@@ -88,6 +88,16 @@ def cancel(conn: Connection, *, job_id: JobId) -> Job:
     return jobs.cancel(conn, job_id=job_id)
 
 
+def retry(conn: Connection, *, job_id: JobId) -> Job:
+    """The job, waiting again. Raises JobNotFound, JobNotRetryable, QuotaExceeded."""
+    return jobs.retry(conn, job_id=job_id)
+
+
+def discard(conn: Connection, *, job_id: JobId) -> Job:
+    """The dead job, put aside. Raises JobNotFound, JobNotDead."""
+    return jobs.discard(conn, job_id=job_id)
+
+
 def task_info(conn: Connection, *, task_id: str) -> TaskInfo:
     """How the job of a Celery task stands. Raises JobNotFound, also for another tenant's."""
     job = jobs.find_by_task(conn, task_id=task_id)

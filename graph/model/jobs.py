@@ -51,7 +51,8 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset({JobState.QUEUED}),
     JobState.CANCELLED: frozenset({JobState.QUEUED}),
     JobState.SUPERSEDED: frozenset(),
-    JobState.DEAD: frozenset({JobState.QUEUED}),
+    # Or to the failed ones, when nobody wants to see it any more.
+    JobState.DEAD: frozenset({JobState.QUEUED, JobState.FAILED}),
 }
 
 RETRYABLE = frozenset(state for state in ENDED if JobState.QUEUED in TRANSITIONS[state])

@@ -48,6 +48,10 @@ class Ingestion(schemas.Request):
     )
 
 
+class AttemptPage(schemas.Page[shape.Attempt]):
+    """Attempts of a job, oldest first."""
+
+
 class JobPage(schemas.Page[shape.Job]):
     """Jobs, newest first."""
 
@@ -99,6 +103,9 @@ def list_jobs(
     state: Annotated[
         list[JobState] | None, Query(max_length=8, description="Only in these states.")
     ] = None,
+    kind: Annotated[
+        Text | None, Query(min_length=1, max_length=40, description="Only of this kind.")
+    ] = None,
 ) -> JobPage:
     """The tenant's jobs, newest first. An unknown repository has none."""
     if caller.repositories is not None and repository_id not in caller.repositories:
@@ -117,6 +124,7 @@ def list_jobs(
             connection,
             repository=number,
             states=state or (),
+            kind=kind,
             before=JobId(UUID(str(after[0]))) if after else None,
             limit=paging.limit + 1,
         )
@@ -144,6 +152,46 @@ def cancel_job(write: IngestWrite, job_id: JobParameter) -> Response:
         return Answer(shape.job(facade.cancel(connection, job_id=JobId(job_id))))
 
     return write.run(work)
+
+
+@router.post("/jobs/{job_id}/retry", response_model=shape.Job)
+def retry_job(write: IngestWrite, job_id: JobParameter) -> Response:
+    """Try a job again that failed, was cancelled or is dead, with all its attempts before it."""
+
+    def work(connection: Connection) -> Answer:
+        _seen(write.caller, jobs.get(connection, job_id=JobId(job_id)))
+        return Answer(shape.job(facade.retry(connection, job_id=JobId(job_id))))
+
+    return write.run(work)
+
+
+@router.post("/jobs/{job_id}/discard", response_model=shape.Job)
+def discard_job(write: IngestWrite, job_id: JobParameter) -> Response:
+    """Put a dead job aside: it is a failed one from now on. `state=dead` lists those that wait."""
+
+    def work(connection: Connection) -> Answer:
+        _seen(write.caller, jobs.get(connection, job_id=JobId(job_id)))
+        return Answer(shape.job(facade.discard(connection, job_id=JobId(job_id))))
+
+    return write.run(work)
+
+
+@router.get("/jobs/{job_id}/attempts")
+def list_job_attempts(
+    caller: Reader, backend: Shared, paging: Paged, job_id: JobParameter
+) -> AttemptPage:
+    """How each start of a job went, oldest first."""
+    after, _ = paging.position()
+    last = int(after[0]) if after else 0
+    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+        _seen(caller, jobs.get(connection, job_id=JobId(job_id)))
+        found = jobs.attempts(connection, job_id=JobId(job_id), after=last, limit=paging.limit + 1)
+    page = Page.cut(found, paging.limit, lambda row: (row.epoch,))
+    return AttemptPage(
+        items=[shape.attempt(row, caller.tenant_id) for row in page.rows],
+        next_cursor=paging.next_cursor(page),
+        truncated=False,
+    )
 
 
 @router.get("/tasks/{task_id}")

@@ -12,11 +12,13 @@ dispatch: whoever holds an older one changes nothing.
 
 from graph.storage.jobs.asking import (
     cancel,
+    discard,
     find_by_task,
     get,
     list_page,
     retry,
 )
+from graph.storage.jobs.attempts import Attempt, attempts
 from graph.storage.jobs.claiming import ClaimedJob, claim
 from graph.storage.jobs.dispatching import Dispatched, Reaped, depth, pick, reap
 from graph.storage.jobs.holding import (
@@ -32,16 +34,19 @@ from graph.storage.jobs.reading import Job
 from graph.storage.jobs.requesting import request
 
 __all__ = [
+    "Attempt",
     "Beat",
     "ClaimedJob",
     "Counts",
     "Dispatched",
     "Job",
     "Reaped",
+    "attempts",
     "beat",
     "cancel",
     "claim",
     "depth",
+    "discard",
     "fail",
     "find_by_task",
     "finish",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, update
 
-from graph.errors import JobNotCancellable, JobNotFound, JobNotRetryable
+from graph.errors import JobNotCancellable, JobNotDead, JobNotFound, JobNotRetryable
 from graph.model import names
 from graph.model.ids import JobId, RepositoryNumber
 from graph.model.jobs import ENDED, RETRYABLE, JobState
@@ -103,6 +103,27 @@ def retry(conn: Connection, *, job_id: JobId) -> Job:
     conn.execute(statement)
     signals.tell(conn)
     return one(conn, job_id)
+
+
+def discard(conn: Connection, *, job_id: JobId) -> Job:
+    """A dead job is a failed one from now on, and no longer among those that somebody must look at.
+
+    Raises JobNotFound, and JobNotDead for a job in any other state.
+    """
+    statement = (
+        update(jobs)
+        .where(
+            jobs.c.tenant_id == tenant_of(conn),
+            jobs.c.job_id == job_id,
+            jobs.c.state == JobState.DEAD,
+        )
+        .values(state=JobState.FAILED)
+    )
+    discarded = conn.execute(statement).rowcount == 1
+    job = one(conn, job_id)
+    if not discarded:
+        raise JobNotDead
+    return job
 
 
 def _cancel(conn: Connection, job_id: JobId) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
 )
 
+from graph.model import names
 from graph.model.ids import JobId
 from graph.model.jobs import JobState
 from graph.storage.schema import metadata, moment, tenant_column
@@ -47,6 +48,7 @@ class Attempt:
     """One start of a job on a worker."""
 
     number: int  # as far as attempts count; one that was nobody's fault is repeated
+    epoch: int
     task_id: str
     worker: str | None
     started_at: datetime
@@ -57,17 +59,22 @@ class Attempt:
     error_message: str | None
 
 
-def attempts(conn: Connection, *, job_id: JobId) -> list[Attempt]:
-    """The attempts of the tenant's job, oldest first; none for an unknown job."""
+def attempts(conn: Connection, *, job_id: JobId, after: int = 0, limit: int) -> list[Attempt]:
+    """A page of the attempts of the tenant's job, oldest first; none for an unknown job."""
+    attempt = job_attempts.c
     query = (
         select(job_attempts)
-        .where(job_attempts.c.tenant_id == tenant_of(conn), job_attempts.c.job_id == job_id)
-        .order_by(job_attempts.c.epoch)
+        .where(
+            attempt.tenant_id == tenant_of(conn), attempt.job_id == job_id, attempt.epoch > after
+        )
+        .order_by(attempt.epoch)
+        .limit(limit)
     )
     return [
         Attempt(
             number=row.attempt,
-            task_id=f"{row.job_id}.{row.epoch}",
+            epoch=row.epoch,
+            task_id=names.task_id(JobId(row.job_id), row.epoch),
             worker=row.worker,
             started_at=row.started_at,
             ended_at=row.ended_at,
