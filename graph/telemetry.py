@@ -16,6 +16,8 @@ from uuid import UUID
 
 import structlog
 
+from graph.redaction import redacted
+
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
@@ -101,8 +103,18 @@ def _naming(process: str) -> structlog.typing.Processor:
 
 
 def _rendering(form: Literal["console", "json"]) -> list[structlog.typing.Processor]:
+    # The line as it will be written, so that no field and no traceback is overlooked.
     if form == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        whole = structlog.processors.JSONRenderer()
+        return [structlog.processors.format_exc_info, whole, _hide_secrets]
     # The renderer's own tracebacks show the local variables: source text and credentials.
     plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    colors = sys.stderr.isatty()
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain), _hide_secrets]
+
+
+def _hide_secrets(
+    _logger: object, _method: str, line: structlog.typing.EventDict | str
+) -> structlog.typing.EventDict | str:
+    # By its type it could be an event still; behind a renderer it is a line.
+    return redacted(line) if isinstance(line, str) else line

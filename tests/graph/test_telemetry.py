@@ -96,3 +96,38 @@ def test_another_thread_works_for_whoever_sent_it(unbound):
         pool.submit(telemetry.carried(lambda: telemetry.begin(tenant_id=UUID(int=2)))).result()
         assert pool.submit(bound).result() == {}
     assert bound() == {"tenant_id": str(UUID(int=1))}
+
+
+LEAKS = """
+import logging, sys
+import structlog
+from graph import telemetry
+telemetry.configure("worker", form=sys.argv[1])
+log = structlog.get_logger("workers.git")
+address = "https://octocat:sentinel-1@github.com/acme/shop.git"
+log.info("git.failed", output=f"fatal: unable to access '{address}'")
+log.info("headers", sent={"Authorization": "Bearer sentinel-2"}, list=[("x-api-key", "sentinel-3")])
+log.info("nested", text='{"authorization": "Basic sentinel-4=="}')
+log.info("token", value="ghp_sentinel5", other=["glpat-sentinel-6"], cl_live_sentinel7=1)
+logging.getLogger("some.library").warning("GET %s with %s", address, "github_pat_sentinel_8")
+try:
+    raise ValueError(address) from KeyError("cl_oper_sentinel9")
+except ValueError:
+    log.exception("failed")
+    logging.getLogger("some.library").exception("failed")
+"""
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_what_looks_like_a_secret_is_in_no_line(form):
+    done = subprocess.run(
+        [sys.executable, "-c", LEAKS, form], capture_output=True, text=True, check=True
+    )
+    assert "sentinel" not in done.stderr
+    assert done.stderr.count("https://[hidden]@github.com/acme/shop.git") == 4
+    assert done.stderr.count("KeyError") == 2
+    if form == "json":
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        assert lines[1]["sent"] == {"Authorization": "Bearer [hidden]"}
+        assert lines[2]["text"] == '{"authorization": "Basic [hidden]"}'
+        assert lines[3]["value"] == "ghp_[hidden]"
