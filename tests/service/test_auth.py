@@ -39,6 +39,8 @@ NEEDS = {
     ("delete", "/v1/repositories/{repository_id}"): "admin",
     ("post", "/v1/repositories/{repository_id}/ingestions"): "ingest",
     ("post", "/v1/jobs/{job_id}/cancel"): "ingest",
+    ("post", "/v1/jobs/{job_id}/retry"): "ingest",
+    ("post", "/v1/jobs/{job_id}/discard"): "ingest",
     ("get", "/v1/audit-events"): "admin",
     ("get", "/v1/audit-events/export"): "admin",
     ("get", "/v1/api-keys"): "admin",
