@@ -4,8 +4,8 @@ set -eu
 command=${1:-api}
 [ $# -eq 0 ] || shift
 case "$command" in
-  api)        exec python -m uvicorn service.app:app --host 0.0.0.0 --port 8000 \
-                --no-access-log --timeout-graceful-shutdown 10 "$@" ;;
+  api)        export CODELOOM_HOST="${CODELOOM_HOST:-0.0.0.0}"
+              exec python -m service.server ;;
   dispatcher) exec python -m workers.dispatcher "$@" ;;
   worker)     exec python -m celery -A workers.celery_app worker "$@" ;;
   beat)       exec python -m celery -A workers.celery_app beat --pidfile= \

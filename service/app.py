@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from graph import telemetry
 from graph.model import key_form
 from graph.queries.page import Cursors
-from graph.settings import Settings, get_settings
+from graph.settings import Settings
 from graph.storage import keys, operator_keys
 from service import errors, openapi, secret, strict
 from service.auth import Authentication, Authenticator
@@ -84,10 +84,3 @@ def _logging(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
         yield
 
     return lifespan
-
-
-def __getattr__(name: str) -> FastAPI:
-    """`service.app:app`, as servers name it: made when asked for, so that importing is free."""
-    if name == "app":
-        return create_app(get_settings())
-    raise AttributeError(name)

@@ -48,19 +48,10 @@ def api(settings: Settings) -> ProcessSpec:
     """The HTTP API; ready when it says so itself."""
     return ProcessSpec(
         name="api",
-        argv=[
-            *_python("uvicorn"),
-            "service.app:app",
-            f"--host={settings.codeloom_host}",
-            f"--port={settings.codeloom_port}",
-            "--no-access-log",
-            "--log-level=warning",
-            # Streams of events never end by themselves.
-            "--timeout-graceful-shutdown=1",
-        ],
+        argv=_python("service.server"),
         environment=environment(settings),
         ready=_answers(f"{address(settings)}/readyz"),
-        stop_seconds=2.5,
+        stop_seconds=settings.shutdown_grace_seconds + 1.5,
     )
 
 

@@ -222,6 +222,9 @@ async def _start_stores(
     if "allow_local_repositories" not in settings.model_fields_set:
         # Everything here belongs to one person, whose own files are what they want to see.
         found["allow_local_repositories"] = True
+    if "shutdown_grace_seconds" not in settings.model_fields_set:
+        # Streams of events never end by themselves, and Ctrl-C is not to be waited for.
+        found["shutdown_grace_seconds"] = 1
     await supervisor.start(*specifications)
     if postgres is not None:
         await postgres.create_login()
