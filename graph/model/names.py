@@ -52,6 +52,13 @@ def is_object_key(text: str) -> bool:
     return _OBJECT_KEY.fullmatch(text) is not None
 
 
+def kind_of_object(key: str) -> str:
+    """The kind of the artifact that lies there; raises ValueError for what is no such key."""
+    if not is_object_key(key):
+        raise ValueError("This cannot be the key of an artifact.")
+    return key.split("/")[2]
+
+
 def redis_key(tenant_id: TenantId, *parts: str) -> str:
     """A key of a tenant in Redis; the braces keep all of a tenant's keys on one node."""
     return ":".join((_PREFIX, f"{{{_id(tenant_id)}}}", *_checked(parts)))
@@ -67,9 +74,9 @@ def shared_key(*parts: str) -> str:
     return ":".join((_PREFIX, _NOBODY, *_checked(parts)))
 
 
-def job_stream(tenant_id: TenantId, job_id: JobId) -> str:
-    """The stream in Redis with the events of a job."""
-    return redis_key(tenant_id, "jobs", str(_id(job_id)))
+def event_stream(tenant_id: TenantId) -> str:
+    """The stream in Redis of what happens in a tenant."""
+    return redis_key(tenant_id, "events")
 
 
 def lock(tenant_id: TenantId, *parts: str) -> LockName:

@@ -8,20 +8,17 @@ Which store is meant, the scheme of its address says. This is `file://`: a folde
 """
 
 import hashlib
-import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
-from uuid import uuid4
 
-from graph.errors import ArtifactNotFound, SettingMissing, StorageError, StorageRefused
+from graph.errors import ArtifactNotFound, SettingMissing, StorageRefused
 from graph.model import names
 from graph.model.ids import TenantId
+from graph.storage.uploads import FileUpload, answers, checked, uploads
 
 _CHUNK = 1024 * 1024
 
@@ -101,6 +98,10 @@ class ArtifactStore(Protocol):
         """There is no such object afterwards, whether or not there was one."""
         ...
 
+    def forget(self, tenant_id: TenantId) -> None:
+        """No trace of the tenant is left, once its objects have been deleted."""
+        ...
+
 
 def artifact_key(tenant_id: TenantId, kind: str, sha256: bytes) -> str:
     """Where an artifact is; raises StorageRefused for what cannot be part of a key."""
@@ -124,12 +125,6 @@ def digest_of(chunks: Iterable[bytes]) -> bytes:
     for chunk in chunks:
         digest.update(chunk)
     return digest.digest()
-
-
-def _checked(key: str) -> str:
-    if not names.is_object_key(key):
-        raise StorageRefused("This cannot be the key of an artifact.")
-    return key
 
 
 class FileStore:
@@ -160,20 +155,20 @@ class FileStore:
 
     def get(self, key: str) -> Iterator[bytes]:
         """See ArtifactStore."""
-        with _answers(), self._path(key).open("rb") as file:
+        with answers(), self._path(key).open("rb") as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """See ArtifactStore."""
-        with _answers(), self._path(key).open("rb") as file:
+        with answers(), self._path(key).open("rb") as file:
             file.seek(start)
             return file.read(length)
 
     def head(self, key: str) -> StoredObject | None:
         """See ArtifactStore."""
         try:
-            with _answers():
+            with answers():
                 return StoredObject(key=key, size_bytes=self._path(key).stat().st_size)
         except ArtifactNotFound:
             return None
@@ -188,13 +183,21 @@ class FileStore:
 
     def delete(self, key: str) -> None:
         """See ArtifactStore."""
-        with _answers():
+        with answers():
             self._path(key).unlink(missing_ok=True)
+
+    def forget(self, tenant_id: TenantId) -> None:
+        """See ArtifactStore. A folder that is not empty stays."""
+        tenant = self._root / names.object_prefix(tenant_id)
+        with answers():
+            for folder in (*tenant.glob("*"), tenant):
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
 
     def sweep(self, *, older_than_seconds: float) -> int:
         """How many uploads were removed whose writer has not touched them for that long."""
         removed = 0
-        for path in _uploads(self._root).glob("*.part"):
+        for path in uploads(self._root).glob("*.part"):
             try:
                 if time.time() - path.stat().st_mtime > older_than_seconds:
                     path.unlink()
@@ -204,95 +207,4 @@ class FileStore:
         return removed
 
     def _path(self, key: str) -> Path:
-        return self._root / _checked(key)
-
-
-class FileUpload:
-    """A file that becomes an object."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        with _answers():
-            folder = _uploads(root)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._path = folder / f"{uuid4().hex}.part"
-            self._file = self._path.open("xb")
-
-    def write(self, data: bytes) -> None:
-        """See Upload."""
-        with _answers():
-            self._file.write(data)
-
-    def write_all(self, chunks: Iterable[bytes]) -> int:
-        """How many bytes were appended."""
-        size = 0
-        for chunk in chunks:
-            self.write(chunk)
-            size += len(chunk)
-        return size
-
-    def keep(self, key: str, *, replace: bool = True) -> bool:
-        """See Upload."""
-        final = self._root / _checked(key)
-        with _answers():
-            # First the bytes, then the name, then the folder that holds the name: after a crash
-            # there is a whole object or none.
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            kept = self._place(final, replace=replace)
-            _sync_folder(final.parent)
-        return kept
-
-    def abandon(self) -> None:
-        """See Upload."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-
-    def _place(self, final: Path, *, replace: bool) -> bool:
-        if replace:
-            self._path.replace(final)
-            return True
-        try:
-            # Unlike a rename, a link never takes the place of another file.
-            final.hardlink_to(self._path)
-        except FileExistsError:
-            return False
-        finally:
-            self._path.unlink()
-        return True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abandon()
-
-
-@contextmanager
-def _answers() -> Iterator[None]:
-    """Errors of the file system leave the block as errors of the store."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ArtifactNotFound from error
-    except OSError as error:
-        raise StorageError("The object store did not answer.") from error
-
-
-def _uploads(root: Path) -> Path:
-    return root / "uploads"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return self._root / checked(key)

@@ -5,6 +5,7 @@ job whose worker was stopped and goes on later is never run twice at the same ti
 """
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,11 @@ select exists (
     and database = (select oid from pg_database where datname = current_database())
     and ((classid::bigint << 32) | objid::bigint) = %s
 )
+"""
+_ALL_HELD = """
+select (classid::bigint << 32) | objid::bigint as key from pg_locks
+where locktype = 'advisory' and granted and objsubid = 1
+  and database = (select oid from pg_database where datname = current_database())
 """
 _WAIT = text("select pg_advisory_xact_lock(:key)")
 _TRY = text("select pg_try_advisory_xact_lock(:key)")
@@ -80,6 +86,13 @@ def is_held(settings: Settings, name: LockName, *, role: Role = "app") -> bool:
     """Whether any session holds the lock; raises StorageError when the database is away."""
     with translated(), engine(settings, role).connect() as connection:
         return bool(connection.exec_driver_sql(_HELD, (_key(name),)).scalar_one())
+
+
+def held_among(settings: Settings, names: Iterable[LockName], *, role: Role) -> set[LockName]:
+    """Those of the locks that any session holds; raises StorageError when the database is away."""
+    with translated(), engine(settings, role).connect() as connection:
+        held = {row.key for row in connection.exec_driver_sql(_ALL_HELD)}
+    return {name for name in names if _key(name) in held}
 
 
 def wait_for(conn: Connection, name: LockName) -> None:

@@ -82,8 +82,12 @@ def remove_old_keys(conn: Connection, *, days: int, batch: int) -> int:
 
 
 def every_tenant(conn: Connection, *, after: TenantId | None = None) -> list[TenantId]:
-    """The next tenants in the order of their ids; none at their end."""
-    query = select(tenants.c.tenant_id).order_by(tenants.c.tenant_id).limit(_PAGE)
+    """The next tenants in the order of their ids; none at their end.
+
+    Not those that are being erased: nothing of theirs is to be kept any more.
+    """
+    query = select(tenants.c.tenant_id).where(tenants.c.state != "erasing")
+    query = query.order_by(tenants.c.tenant_id).limit(_PAGE)
     if after is not None:
         query = query.where(tenants.c.tenant_id > after)
     return [TenantId(each) for each in conn.execute(query).scalars()]

@@ -90,7 +90,6 @@ grant usage on schema codeloom to codeloom_eraser;
 grant select on alembic_version to codeloom_eraser;
 grant select, update on erasures to codeloom_eraser;
 grant insert on operator_events to codeloom_eraser;
-grant update (state, finished_at, lease_owner, lease_until) on jobs to codeloom_eraser;
 do $$
 declare
   place regclass;
