@@ -84,6 +84,13 @@ def fresh_database_url(real_servers: servers.Servers, migrated_template: str) ->
         yield url
 
 
+@pytest.fixture(scope="module")
+def module_database_url(real_servers: servers.Servers, migrated_template: str) -> Iterator[str]:
+    """A migrated database of one module of tests, dropped at its end."""
+    with _database(real_servers, migrated_template, f"test_{uuid4().hex}") as url:
+        yield url
+
+
 @pytest.fixture
 def empty_database_url(real_servers: servers.Servers) -> Iterator[str]:
     """A database without any migration, of this test alone, dropped at its end."""

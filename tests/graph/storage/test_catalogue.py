@@ -1,4 +1,7 @@
-"""What the catalogue of a migrated database says about every table, role and function."""
+"""What the catalogue of a migrated database says about single tables, roles and functions.
+
+What must hold for all of them, and what is allowed in spite of it, stands in `fence`.
+"""
 
 from collections.abc import Iterator
 
@@ -9,17 +12,8 @@ from graph.settings import Settings
 from graph.storage.engine import SCHEMA, dedicated
 from graph.storage.migrate import FUNCTION_OWNERS, ROLES
 from graph.storage.tables import GLOBAL_TABLES, metadata
+from tests.graph.storage import fence
 
-# Functions that run as their owner, and who may call them; what a trigger fires needs no caller.
-DEFINERS = {
-    "authenticate": ("codeloom_keyring", {"codeloom_authenticator"}),
-    "authenticate_operator": ("codeloom_keyring", {"codeloom_authenticator"}),
-    "charge_repositories": ("codeloom_bookkeeper", set()),
-    "charge_documents": ("codeloom_bookkeeper", set()),
-    "charge_artifacts": ("codeloom_bookkeeper", set()),
-    "settle_job": ("codeloom_bookkeeper", set()),
-    "post_charges": ("codeloom_bookkeeper", set()),
-}
 TRIGGERS = {
     ("repositories", "repositories_insert_new", "charge_repositories"),
     ("repositories", "repositories_update_new", "charge_repositories"),
@@ -31,6 +25,8 @@ TRIGGERS = {
     ("artifacts", "artifacts_delete_old", "charge_artifacts"),
     ("jobs", "jobs_settled", "settle_job"),
     ("jobs", "jobs_attempts", "record_attempt"),
+    ("jobs", "jobs_made", "tell_job_state"),
+    ("jobs", "jobs_moved", "tell_job_state"),
     ("charges", "charges_posted", "post_charges"),
 }
 # Rows are removed by those who load and publish, and by nobody else without a reason.
@@ -44,10 +40,6 @@ MAY_DELETE = {
     # Inside the tenant that is erased.
     "codeloom_eraser": set(metadata.tables) - set(GLOBAL_TABLES),
 }
-POLICY = (
-    "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid"
-    ' AS "nullif"))'
-)
 
 
 @pytest.fixture
@@ -69,75 +61,17 @@ def test_the_tables_are_those_that_the_code_knows(catalogue):
     assert tenant_tables(catalogue) | set(GLOBAL_TABLES) == {*metadata.tables, "alembic_version"}
 
 
-def test_every_table_of_a_tenant_is_fenced_also_against_its_owner(catalogue):
-    rows = catalogue.execute(
-        "select relname from pg_class where relrowsecurity and relforcerowsecurity"
-        " and relnamespace = %s::regnamespace",
-        [SCHEMA],
-    )
-    assert {name for (name,) in rows} == tenant_tables(catalogue)
-
-
-def test_every_fence_judges_what_is_read_and_what_is_written(catalogue):
-    rows = catalogue.execute(
-        "select tablename, qual, with_check, cmd, roles::text[], permissive"
-        " from pg_policies where schemaname = %s and policyname = 'tenant'",
-        [SCHEMA],
-    ).fetchall()
-    assert {row[0] for row in rows} == tenant_tables(catalogue)
-    for _, qual, with_check, command, roles, permissive in rows:
-        assert (qual, with_check) == (POLICY, POLICY)
-        assert (command, roles, permissive) == ("ALL", ["public"], "PERMISSIVE")
-
-
-def test_other_policies_are_for_roles_that_work_for_all_tenants(catalogue):
+def test_policies_for_all_tenants_that_are_listed_are_there(catalogue):
     rows = catalogue.execute(
         "select tablename, roles::text[], cmd from pg_policies"
         " where schemaname = %s and policyname <> 'tenant'",
         [SCHEMA],
     )
-    assert {(table, *roles, command) for table, roles, command in rows} == {
-        ("jobs", "codeloom_dispatcher", "ALL"),
-        ("tenants", "codeloom_dispatcher", "SELECT"),
-        ("tenants", "codeloom_operator", "ALL"),
-        ("jobs", "codeloom_operator", "SELECT"),
-        ("repositories", "codeloom_operator", "SELECT"),
-        ("credentials", "codeloom_operator", "SELECT"),
-        ("tenants", "codeloom_keyring", "SELECT"),
-        ("api_keys", "codeloom_keyring", "ALL"),
-        ("audit_events", "codeloom_operator", "SELECT"),
-        ("usage", "codeloom_operator", "SELECT"),
-        ("reservations", "codeloom_operator", "SELECT"),
-        ("usage", "codeloom_bookkeeper", "ALL"),
-        ("reservations", "codeloom_bookkeeper", "ALL"),
-        ("charges", "codeloom_bookkeeper", "ALL"),
-        ("tenants", "codeloom_bookkeeper", "SELECT"),
-        ("job_attempts", "codeloom_dispatcher", "ALL"),
-        ("job_attempts", "codeloom_operator", "SELECT"),
-        ("audit_archives", "codeloom_operator", "SELECT"),
-        ("tenants", "codeloom_maintainer", "SELECT"),
-        # Rows that are past their time, and the bounds on what may be removed.
-        ("idempotency_records", "codeloom_maintainer", "ALL"),
-        ("api_keys", "codeloom_maintainer", "ALL"),
-        ("idempotency_records", "codeloom_maintainer", "DELETE"),
-        ("api_keys", "codeloom_maintainer", "DELETE"),
-        ("audit_events", "codeloom_maintainer", "DELETE"),
-    }
+    found = {(table, *roles, command) for table, roles, command in rows}
+    assert found == fence.POLICIES_FOR_ALL_TENANTS
 
 
-def test_every_key_begins_with_the_tenant(catalogue):
-    rows = catalogue.execute(
-        "select i.indexrelid::regclass::text, a.attname, a.attnotnull, a.atttypid::regtype::text"
-        " from pg_index i join pg_class t on t.oid = i.indrelid"
-        " join pg_attribute a on a.attrelid = t.oid and a.attnum = i.indkey[0]"
-        " where i.indisunique and t.relnamespace = %s::regnamespace and t.relname <> all(%s)",
-        [SCHEMA, list(GLOBAL_TABLES)],
-    ).fetchall()
-    assert len(rows) > 10
-    assert {row[1:] for row in rows} == {("tenant_id", True, "uuid")}
-
-
-def test_every_tenant_column_is_required_also_where_no_key_says_so(catalogue):
+def test_the_tenant_is_the_first_column(catalogue):
     rows = catalogue.execute(
         "select table_name from information_schema.columns"
         " where table_schema = %s and column_name = 'tenant_id' and is_nullable = 'NO'"
@@ -147,54 +81,9 @@ def test_every_tenant_column_is_required_also_where_no_key_says_so(catalogue):
     assert {name for (name,) in rows} >= tenant_tables(catalogue)
 
 
-def test_every_reference_names_the_tenant(catalogue):
-    rows = catalogue.execute(
-        "select c.conname, c.confrelid::regclass::text,"
-        " (select attname from pg_attribute where attrelid = c.conrelid and attnum = c.conkey[1]),"
-        " (select attname from pg_attribute where attrelid = c.confrelid and attnum = c.confkey[1])"
-        " from pg_constraint c where c.contype = 'f' and c.connamespace = %s::regnamespace",
-        [SCHEMA],
-    ).fetchall()
-    assert len(rows) > 5
-    for name, target, here, there in rows:
-        if target not in GLOBAL_TABLES:
-            assert (here, there) == ("tenant_id", "tenant_id"), name
-
-
-def test_no_role_of_ours_may_log_in_or_pass_the_fence(catalogue):
-    rows = catalogue.execute(
-        "select rolname from pg_roles where rolname like 'codeloom\\_%'"
-        " and not (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb"
-        " or rolreplication)"
-    )
+def test_the_roles_are_those_that_the_code_knows(catalogue):
+    rows = catalogue.execute("select rolname from pg_roles where rolname like 'codeloom\\_%'")
     assert {name for (name,) in rows} == set(ROLES)
-
-
-def test_only_the_owner_owns_anything(catalogue):
-    rows = catalogue.execute(
-        "select c.relname, c.relowner::regrole::text from pg_class c"
-        " where c.relnamespace = %(schema)s::regnamespace"
-        " union select p.proname, p.proowner::regrole::text from pg_proc p"
-        " where p.pronamespace = %(schema)s::regnamespace"
-        " union select n.nspname, n.nspowner::regrole::text from pg_namespace n"
-        " where n.nspname = %(schema)s::text",
-        {"schema": SCHEMA},
-    ).fetchall()
-    assert {owner for name, owner in rows if name not in DEFINERS} == {"codeloom_owner"}
-
-
-def test_nobody_may_create_truncate_refer_or_trigger(catalogue):
-    working = sorted(set(ROLES) - {"codeloom_owner"})
-    assert not catalogue.execute(
-        "select role from unnest(%s::text[]) role where has_schema_privilege(role, %s, 'create')",
-        [working, SCHEMA],
-    ).fetchall()
-    assert not catalogue.execute(
-        "select role, relname from unnest(%s::text[]) role cross join pg_class c"
-        " where c.relnamespace = %s::regnamespace and c.relkind = 'r'"
-        " and has_table_privilege(role, c.oid, 'truncate, references, trigger, maintain')",
-        [working, SCHEMA],
-    ).fetchall()
 
 
 def test_nobody_deletes_but_where_there_is_a_reason(catalogue):
@@ -238,11 +127,11 @@ def test_functions_that_borrow_rights_are_listed_and_pinned(catalogue):
         " where prosecdef and pronamespace = %s::regnamespace",
         [SCHEMA],
     ).fetchall()
-    assert {row[0] for row in rows} == set(DEFINERS)
+    assert {row[0] for row in rows} == set(fence.DEFINERS)
     for name, owner, configuration, acl in rows:
-        expected, callers = DEFINERS[name]
+        expected, callers = fence.DEFINERS[name]
         assert owner == expected
-        assert configuration == ["search_path=pg_catalog, codeloom, pg_temp"]
+        assert configuration == [fence.PINNED]
         # The owner, those listed, and not PUBLIC, which would be an entry without a name.
         assert set(acl.strip("{}").split(",")) == {f"{who}=X/{owner}" for who in (owner, *callers)}
 
@@ -282,15 +171,6 @@ def test_only_the_bookkeeper_writes_what_is_used(catalogue):
         " and has_column_privilege('codeloom_worker', attrelid, attname, 'update')"
     )
     assert {name for (name,) in spent} == {"amount", "spent"}
-
-
-def test_there_are_no_views(catalogue):
-    rows = catalogue.execute(
-        "select relname from pg_class where relkind in ('v', 'm')"
-        " and relnamespace = %s::regnamespace",
-        [SCHEMA],
-    )
-    assert rows.fetchall() == []
 
 
 def test_large_tables_have_no_row_wise_checks(catalogue):
