@@ -17,15 +17,23 @@ from graph.storage.repositories import Repository
 from graph.storage.reservations import Allowance
 from graph.storage.session import tenant_of
 
+_DISPATCHED = text("""
+-- The job, held until the transaction ends: only the first message of the latest dispatch gets it.
+select j.repository, t.state = 'active' as active
+from jobs j join tenants t on t.tenant_id = j.tenant_id
+where j.tenant_id = :tenant_id and j.job_id = :job_id and j.epoch = :epoch
+  and j.state = 'dispatched'
+for no key update of j
+""")
+
 _CLAIM = text("""
--- Begin a try: only the first message of the latest dispatch gets the job.
+-- Begin a try.
 update jobs
 set state = 'running', attempt = attempt + 1, started_at = now(),
   lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_seconds),
   stage = null, percent = 0, files_done = 0, files_total = 0, nodes = 0, edges = 0,
   error_code = null, error_message = null
-where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'dispatched'
-  and exists (select from tenants t where t.tenant_id = jobs.tenant_id and t.state = 'active')
+where tenant_id = :tenant_id and job_id = :job_id
 returning kind, repository, ref, commit_sha, force, parameters, attempt, max_attempts, resets,
   generation, trace_parent
 """)
@@ -33,7 +41,15 @@ returning kind, repository, ref, commit_sha, force, parameters, attempt, max_att
 _PUT_BACK = text("""
 -- Chosen before its tenant was suspended: it waits until the tenant is resumed.
 update jobs set state = 'queued', lease_owner = null, lease_until = null
-where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'dispatched'
+where tenant_id = :tenant_id and job_id = :job_id
+""")
+
+_WAIT = text("""
+-- Back to the queue for a while, without having been tried.
+update jobs
+set state = 'queued', run_at = now() + make_interval(secs => :delay_seconds),
+  lease_owner = null, lease_until = null, error_code = :code, error_message = :message
+where tenant_id = :tenant_id and job_id = :job_id
 """)
 
 _SET_GENERATION = text("""
@@ -83,11 +99,14 @@ def claim(
     what they do not need.
     """
     held = {"tenant_id": tenant_of(conn), "job_id": job_id, "epoch": epoch}
-    row = conn.execute(_CLAIM, {**held, "owner": owner, "lease_seconds": lease_seconds}).first()
-    if row is None:
-        conn.execute(_PUT_BACK, held)  # nothing, but of a tenant that is suspended
+    claimed = {**held, "owner": owner, "lease_seconds": lease_seconds}
+    found = conn.execute(_DISPATCHED, held).first()
+    if found is None:
         return None
-    number = RepositoryNumber(row.repository)
+    if not found.active:
+        conn.execute(_PUT_BACK, held)
+        return None
+    number = RepositoryNumber(found.repository)
     try:
         # It may have been removed while the job was asked for.
         repository = repositories.by_number(conn, number=number)
@@ -96,19 +115,14 @@ def claim(
             conn, job_id=job_id, epoch=epoch, wanted=wanted, fetches=fetches
         )
     except (RepositoryNotFound, QuotaExceeded) as error:
+        conn.execute(_CLAIM, claimed)
         holding.fail(conn, job_id=job_id, epoch=epoch, code=error.code, message=error.message)
         return None
     if allowance is None:
-        holding.retry_later(
-            conn,
-            job_id=job_id,
-            epoch=epoch,
-            code=QuotaExceeded.code,
-            message=_WAITS,
-            delay_seconds=_WAIT_SECONDS,
-            count_attempt=False,
-        )
+        waits = {"code": QuotaExceeded.code, "message": _WAITS, "delay_seconds": _WAIT_SECONDS}
+        conn.execute(_WAIT, {**held, **waits})
         return None
+    row = conn.execute(_CLAIM, claimed).one()
     if row.commit_sha is None:
         # Each try looks at the ref anew, so each takes a later place among the results.
         generation = counters.take(conn, name="generations", repository=number)

@@ -113,7 +113,7 @@ def test_a_job_waits_for_what_others_have_in_reserve(month, settings, tenant):
     assert month.claim(first) is not None
     assert month.claim(second) is None
     waiting = month.job(second)
-    assert (waiting.state, waiting.attempt) == (JobState.QUEUED, 0)
+    assert (waiting.state, waiting.attempt, waiting.started_at) == (JobState.QUEUED, 0, None)
     assert (waiting.error_code, waiting.run_at > waiting.created_at) == ("quota_exceeded", True)
     # As soon as the fetch is over, its rest is free, while the job goes on.
     month.act(reservations.spend, first, clone_bytes=10, over=True)
