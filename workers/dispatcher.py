@@ -20,6 +20,7 @@ from graph.storage.locks import SessionLock
 from graph.storage.session import system_session
 from graph.storage.signals import Listener
 from workers import messages
+from workers.forwarding import Forwarder
 from workers.queues import LEADER_LOCK
 
 # How soon another takes over when the leader dies, and how soon work goes on after a restart of
@@ -54,7 +55,7 @@ class Dispatcher:
 
     def _lead(self, lock: SessionLock, stop: threading.Event) -> None:
         _log.info("dispatcher.leads")
-        with Listener(self._settings) as listener:
+        with Listener(self._settings) as listener, Forwarder(self._settings):
             while not stop.is_set() and lock.held():
                 self.run_once()
                 listener.wait(self._settings.dispatch_poll_seconds)

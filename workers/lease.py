@@ -23,7 +23,8 @@ from graph.storage import jobs, reservations
 from graph.storage.locks import SessionLock
 from graph.storage.session import Connection, tenant_session
 from workers import budget, stopping
-from workers.progress import Position, Progress, ProgressStream
+from workers.events import EventWriter
+from workers.progress import Position, Progress
 from workers.stopping import WorkerStops
 
 _TICK_SECONDS = 0.5
@@ -43,7 +44,7 @@ class Lease:
         self.progress = Progress()
         self._settings = settings
         self._lock = SessionLock(settings, names.job_lock(job.tenant_id, job.id))
-        self._stream = ProgressStream(settings.redis_url, job.tenant_id, job.id)
+        self._events = EventWriter(settings.redis_url)
         self._over = threading.Event()
         self._lost: type[LeaseLost | JobCancelled | TenantSuspended | WorkerStops] | None = None
         self._kept_at = time.monotonic()
@@ -93,15 +94,11 @@ class Lease:
         if self._thread.is_alive():
             self._thread.join()
 
-    def tell(self, event: dict[str, object]) -> None:
-        """Tell those who watch how it ended."""
-        self._stream.append(event)
-
     def end(self) -> None:
         """Let go of everything."""
         self.stop()
         self._lock.close()
-        self._stream.close()
+        self._events.close()
 
     def _keep(self) -> None:
         interval = min(self._settings.heartbeat_seconds, _LOOK_SECONDS)
@@ -119,7 +116,7 @@ class Lease:
             except StorageError as error:
                 self._endure(error)
             if news is not None:
-                self._stream.append(news.event())
+                self._events.append(self.job.tenant_id, self.job.id, "progress", news.event())
 
     def _write(self, news: Position | None) -> jobs.Beat:
         """Extend the lease and, if there is any, write the progress: one short transaction."""

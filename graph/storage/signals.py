@@ -15,6 +15,8 @@ from graph.storage.failures import translated
 
 # A job may have become ready, or a slot free.
 JOBS_CHANNEL = "codeloom_jobs"
+# A job went on to another state; a trigger tells which, see the migration.
+JOB_STATES_CHANNEL = "codeloom_job_states"
 
 _TELL = text("select pg_notify(:channel, '')")
 
@@ -43,6 +45,13 @@ class Listener:
         with translated():
             heard = list(self._connection.notifies(timeout=seconds, stop_after=1))
         return bool(heard)
+
+    def calls(self, seconds: float) -> list[str]:
+        """What was told, if anything was within that time."""
+        with translated():
+            return [
+                call.payload for call in self._connection.notifies(timeout=seconds, stop_after=1)
+            ]
 
     def close(self) -> None:
         """End the connection; a second time does nothing."""

@@ -71,7 +71,6 @@ def run(tenant_id: TenantId, job_id: JobId, epoch: int, settings: Settings) -> s
         except Exception as error:  # noqa: BLE001  the one place that answers for all of them
             held.stop()
             outcome = _settle(held, held.reason() or error, settings)
-        held.tell({"state": outcome})
         return outcome
 
 

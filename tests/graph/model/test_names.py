@@ -24,7 +24,7 @@ NAMES: dict[str, Callable[[TenantId], st.SearchStrategy[str]]] = {
     "object prefix": lambda who: st.builds(names.object_prefix, st.just(who), st.none() | kinds),
     "redis key": lambda who: parts.map(lambda p: names.redis_key(who, *p)),
     "redis pattern": lambda who: st.just(names.redis_pattern(who)),
-    "stream": lambda who: st.builds(names.job_stream, st.just(who), jobs),
+    "stream": lambda who: st.builds(names.event_stream, st.just(who)),
     "lock": lambda who: parts.map(lambda p: names.lock(who, *p)),
 }
 SHARED = {
@@ -137,7 +137,7 @@ def test_a_text_is_no_id_even_if_it_looks_like_one(text):
         lambda: names.object_prefix(text),
         lambda: names.object_key(text, "facts", b"\0" * 32),
         lambda: names.lock(text, "a"),
-        lambda: names.job_stream(TenantId(UUID(int=1)), text),
+        lambda: names.event_stream(text),
         lambda: names.task_id(text, 1),
     ):
         with pytest.raises(ValueError, match="not an id"):
