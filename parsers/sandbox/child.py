@@ -5,9 +5,11 @@ loads every language before it confines itself, because afterwards nothing can b
 """
 
 import codecs
+import faulthandler
 import gc
 import os
 import resource
+import signal
 import sys
 from typing import BinaryIO
 
@@ -15,8 +17,9 @@ import msgspec
 
 from parsers import codec, registry
 from parsers.extract import Limits, Refusal, extract
-from parsers.sandbox.confinement import confine
-from parsers.sandbox.frames import HEADER, OUT_OF_MEMORY, Hello, Reply, Request, Setup, pack
+from parsers.sandbox.confinement import confine, within_hard_limit
+from parsers.sandbox.frames import FAULTS, HEADER, OUT_OF_MEMORY, Hello, Reply, Request, Setup, pack
+from parsers.sandbox.memory import address_space
 from parsers.skips import SkipReason
 
 # Looked up by name, and then imported, at their first use.
@@ -30,10 +33,12 @@ def main() -> None:
     setup = msgspec.msgpack.decode(_frame(source), type=Setup)
     limits = Limits(seconds=setup.seconds, nodes=setup.nodes)
     _warm_up(limits)
+    _stand_still_at_a_fault()
+    address_bytes = address_space("self")
+    address_limit = within_hard_limit(resource.RLIMIT_AS, setup.memory_bytes)
     _silence()
     walls = confine(memory_bytes=setup.memory_bytes, cpu_seconds=setup.cpu_seconds)
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    _write(target, pack(Hello(walls, resident)))
+    _write(target, pack(Hello(walls, address_bytes, address_limit)))
     requests = msgspec.msgpack.Decoder(list[Request])
     while frame := _frame(source):
         for request in requests.decode(frame):
@@ -61,6 +66,22 @@ def _silence() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+
+
+def _stand_still_at_a_fault() -> None:
+    """Let a fault in a grammar be told to the parent, and nothing more happen in this process.
+
+    A handler in Python never runs, as the grammar never returns. The interpreter's own, in C,
+    writes the signal's number to the descriptor and goes back to the instruction at fault, again
+    and again: so the parent may look at what the process holds, which nobody can at a dead one.
+    """
+    # A stack for handlers: the ordinary one may be full, or not allowed to grow.
+    faulthandler.enable(sys.stderr)
+    for fault in FAULTS:
+        signal.signal(fault, lambda *_: None)
+    # Opened anew, as a descriptor that a handler writes to must not block and the replies' may.
+    replies = os.open("/proc/self/fd/1", os.O_WRONLY | os.O_NONBLOCK)
+    signal.set_wakeup_fd(replies, warn_on_full_buffer=False)
 
 
 def _reply(request: Request, limits: Limits) -> Reply:

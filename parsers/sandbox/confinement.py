@@ -138,10 +138,15 @@ def _limit(memory_bytes: int, cpu_seconds: int) -> bool:
         resource.RLIMIT_FSIZE: 0,
     }
     for name, wanted in limits.items():
-        hard = resource.getrlimit(name)[1]
-        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        allowed = within_hard_limit(name, wanted)
         resource.setrlimit(name, (allowed, allowed))
     return True
+
+
+def within_hard_limit(name: int, wanted: int) -> int:
+    """A limit as it can be had: nothing raises the one that the system gave."""
+    hard = resource.getrlimit(name)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 def _forbid_files() -> bool:

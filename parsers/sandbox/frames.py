@@ -1,15 +1,25 @@
 """What the pool and its parser processes say to each other, and how: length, then MessagePack.
 
+Where a frame would begin there may be the number of a signal instead, once or many times: the
+process met that fault and stands still, with all it holds, until its parent ends it.
+
 The parent believes nothing else of a process: a reply is typed, bounded in size and is about the
 file that is next in line; anything else counts as the death of the process.
 """
 
+import signal
 import struct
 from typing import Final
 
 import msgspec
 
 HEADER: Final = struct.Struct(">I")
+# Every frame to the parent is shorter; the facts of a file of 1 MiB are a tenth of it, compressed.
+# So the first byte of a length is below 4, and the number of a fault is never taken for one.
+FRAME_BYTES: Final = 64 << 20
+FAULTS: Final = frozenset(
+    {signal.SIGILL, signal.SIGTRAP, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV}
+)
 # The exit code of a process that ran out of memory and noticed.
 OUT_OF_MEMORY: Final = 70
 
@@ -27,7 +37,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     """The first frame from a process: it is confined and waits for files."""
 
     confinement: list[str]
-    resident_bytes: int  # the most it ever held, before the first file
+    address_bytes: int  # the address space that it takes before the first file ...
+    address_limit: int  # ... of what it may take
 
 
 class Request(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -7,6 +7,7 @@ One thread and a selector feed the processes. What the death of a process means:
 3. The suspect of any other death is tried once more as the first file of a fresh process, so that
    its verdict depends neither on its neighbours nor on chance. If that dies too before the reply:
    `memory` or `crashed`.
+4. A fault is a death: the process stands still until it is ended.
 """
 
 import selectors
@@ -18,7 +19,7 @@ from types import TracebackType
 from typing import Any, Generic, Self
 
 from parsers.codec import EncodedFacts
-from parsers.sandbox.frames import OUT_OF_MEMORY, Reply, Setup
+from parsers.sandbox.frames import OUT_OF_MEMORY, Hello, Reply, Setup
 from parsers.sandbox.items import (
     Key,
     ParseItem,
@@ -27,7 +28,8 @@ from parsers.sandbox.items import (
     ParsingStopped,
     SandboxLimits,
 )
-from parsers.sandbox.process import BadReply, Death, ParserProcess
+from parsers.sandbox.memory import was_refused
+from parsers.sandbox.process import BadReply, Death, Faulted, ParserProcess
 from parsers.skips import SkipReason
 
 # How long a request to stop may go unheard while nothing is answered.
@@ -137,6 +139,9 @@ class _Run(Generic[Key]):
         """Move bytes both ways, as far as they go within a tick."""
         for ready, events in self.selector.select(_TICK_SECONDS):
             process: ParserProcess[Key] = ready.data
+            # One that ended earlier in the same tick: its descriptors are somebody else's by now.
+            if process not in self.pool.running:
+                continue
             if events & selectors.EVENT_WRITE:
                 self._write(process)
             else:
@@ -235,8 +240,6 @@ class _Run(Generic[Key]):
         return process.end()
 
     def _read(self, process: ParserProcess[Key]) -> Iterator[ParseOutcome[Key]]:
-        if process not in self.pool.running:  # it ended earlier in the same tick
-            return
         alive = process.read()
         try:
             for item, reply in process.replies():
@@ -244,6 +247,8 @@ class _Run(Generic[Key]):
         except BadReply:
             yield from self._died(process, SkipReason.CRASHED, "sent what is no reply")
             return
+        except Faulted:
+            alive = False
         if process.hello is not None:
             self.pool.confinement = tuple(process.hello.confinement)
             self.failed_starts = 0
@@ -266,7 +271,7 @@ class _Run(Generic[Key]):
         elif reason is not None:
             yield ParseOutcome(suspect.key, reason, note)
         else:
-            yield ParseOutcome(suspect.key, *self._verdict(death, process.hello.resident_bytes))
+            yield ParseOutcome(suspect.key, *_verdict(death, process.hello))
 
     def _count_failed_start(self, complaint: str) -> None:
         """Killed on its way up, a process may be had at the next try; what complains is broken."""
@@ -274,22 +279,18 @@ class _Run(Generic[Key]):
         if complaint or self.failed_starts == _STARTS:
             raise ParserDidNotStart(complaint)
 
-    def _verdict(self, death: Death, resident_before: int) -> tuple[SkipReason, str]:
-        """Why a file killed its process, twice.
 
-        The library answers a failed allocation in several ways, a segmentation fault among them,
-        so a process that grew to a quarter of what it may hold is taken to have asked for more: a
-        table that doubles is refused long before it is full.
-        """
-        quarter = self.limits.memory_bytes // 4
-        grown = death.resident_bytes > quarter >= resident_before
-        if death.code in (OUT_OF_MEMORY, -signal.SIGKILL) or grown:
-            return SkipReason.MEMORY, f"held {death.resident_bytes >> 20} MiB"
-        if death.code == -signal.SIGXCPU:
-            return SkipReason.TIMEOUT, "processor time"
-        if death.code < 0:
-            return SkipReason.CRASHED, signal.Signals(-death.code).name
-        return SkipReason.CRASHED, f"exit code {death.code}"
+def _verdict(death: Death, hello: Hello) -> tuple[SkipReason, str]:
+    """Why a file killed its process, twice: refused memory, a grammar meets a fault as well."""
+    name = signal.Signals(-death.code).name if death.code < 0 else f"exit code {death.code}"
+    if death.code in (OUT_OF_MEMORY, -signal.SIGKILL):
+        return SkipReason.MEMORY, name
+    if death.code == -signal.SIGXCPU:
+        return SkipReason.TIMEOUT, "processor time"
+    taken, limit = death.address_bytes, hello.address_limit
+    if was_refused(before=hello.address_bytes, limit=limit, at_fault=taken):
+        return SkipReason.MEMORY, f"{name} at {taken >> 20} of {limit >> 20} MiB"
+    return SkipReason.CRASHED, name
 
 
 def _outcome(item: ParseItem[Key], reply: Reply) -> ParseOutcome[Key]:

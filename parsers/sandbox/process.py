@@ -6,7 +6,6 @@ wait for ever. Nothing here decides what a death means; that is the pool's.
 
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,8 +17,9 @@ from typing import Generic
 import msgspec
 
 from parsers.codec import EncodedFacts, expanded_bytes
-from parsers.sandbox.frames import HEADER, Hello, Reply, Request, Setup, pack
+from parsers.sandbox.frames import FAULTS, FRAME_BYTES, HEADER, Hello, Reply, Request, Setup, pack
 from parsers.sandbox.items import Key, ParseItem
+from parsers.sandbox.memory import address_space
 from parsers.skips import SkipReason
 
 # The parent's own search path instead of `site`: the same packages however they are installed,
@@ -27,9 +27,7 @@ from parsers.skips import SkipReason
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from parsers.sandbox.child import main; main()"
 _PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 16
-# The facts of a file of 1 MiB are a tenth of this, compressed.
-_LARGEST_REPLY = 64 << 20
-# ... and this is ten times what the most crowded file of 1 MiB expands to (12 MiB, measured).
+# Ten times what the most crowded file of 1 MiB expands to (12 MiB, measured).
 _LARGEST_FACTS = 128 << 20
 _COMPLAINT_BYTES = 2000
 _REASONS = frozenset(SkipReason)
@@ -39,12 +37,16 @@ class BadReply(Exception):
     """A process sent what no parser process sends."""
 
 
+class Faulted(Exception):
+    """A process met a fault and stands still."""
+
+
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a process ended: its exit code, negative for a signal, and the most memory it held."""
+    """How a process ended: its exit code, negative for a signal, and what it took at a fault."""
 
     code: int
-    resident_bytes: int
+    address_bytes: int = 0
 
 
 class ParserProcess(Generic[Key]):
@@ -72,6 +74,7 @@ class ParserProcess(Generic[Key]):
         self.on_trial = False  # its first file has killed a process before
         self.since = time.monotonic()  # of its last sign of life, or of work given to an idle one
         self.hello: Hello | None = None
+        self._fault = 0  # the signal's number
         self._unsent: deque[memoryview] = deque([memoryview(pack(setup))])
         self._received = bytearray()
         self._hellos = msgspec.msgpack.Decoder(Hello)
@@ -123,6 +126,7 @@ class ParserProcess(Generic[Key]):
 
         Raises:
             BadReply: what arrived is no reply to anything.
+            Faulted: after the replies came the number of a fault.
         """
         while (payload := self._payload()) is not None:
             try:
@@ -141,10 +145,13 @@ class ParserProcess(Generic[Key]):
 
     def _payload(self) -> bytes | None:
         received = self._received
+        if received and received[0] in FAULTS:
+            self._fault = received[0]
+            raise Faulted
         if len(received) < HEADER.size:
             return None
         size: int = HEADER.unpack_from(received)[0]
-        if size > _LARGEST_REPLY:
+        if size >= FRAME_BYTES:
             raise BadReply
         end = HEADER.size + size
         if len(received) < end:
@@ -155,18 +162,12 @@ class ParserProcess(Generic[Key]):
 
     def end(self) -> Death:
         """Kill the process, if it still runs, and collect it."""
-        try:
-            # Not `Popen.kill`, which would collect a dead process first and lose what it used.
-            os.kill(self._child.pid, signal.SIGKILL)
-            _, status, usage = os.wait4(self._child.pid, 0)
-        except (ChildProcessError, ProcessLookupError):  # somebody else has collected it
-            death = Death(-signal.SIGKILL, 0)
-        else:
-            death = Death(os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024)
-        self._child.returncode = death.code
+        at_fault = Death(-self._fault, address_space(self._child.pid)) if self._fault else None
+        self._child.kill()
+        code = self._child.wait()
         for stream in self._streams:
             stream.close()
-        return death
+        return at_fault or Death(code)
 
     def complaint(self) -> str:
         """The end of what it wrote to its standard error before it could see any file."""

@@ -16,7 +16,6 @@ from parsers import codec
 from parsers.codec import EncodedFacts
 from parsers.sandbox import (
     ParseItem,
-    ParseOutcome,
     ParserDidNotStart,
     ParserPool,
     ParsingStopped,
@@ -24,52 +23,15 @@ from parsers.sandbox import (
     process,
 )
 from parsers.skips import SkipReason
+from tests.parsers.misbehaving import BOOT, items, parse
 
-# A parser process that does what its file says, once it is confined like any other.
-MISBEHAVING = """
-import ctypes, os, sys
-sys.path[:] = sys.argv[1:]
-from parsers.sandbox import child
-extract = child.extract
-def misbehave(data, language, limits):
-    if data == b"segfault": ctypes.string_at(1)
-    if data == b"hang":
-        while True: pass
-    if data == b"fault": [][len(data)]
-    if data == b"exit": os._exit(3)
-    if data == b"memory": bytearray(limits.nodes << 20)
-    if data == b"grow":
-        hoard = [bytes(range(256)) * 40000 for _ in range(limits.nodes)]
-    if data == b"lie": os.write(1, b"\\0\\0\\0\\1\\xc1")
-    if data == b"boast": os.write(1, b"\\xff\\xff\\xff\\xff")
-    if data == b"twice": os.write(1, child.pack(child.Reply(reason="binary")) * 100)
-    if data == b"invent": os.write(1, child.pack(child.Reply(reason="no such reason")))
-    if data == b"bomb":
-        bomb = child.codec.zstandard.compress(bytes(200 << 20))
-        os.write(1, child.pack(child.Reply(bomb, bomb)))
-    if data == b"noise": os.write(1, child.pack(child.Reply(data, data)))
-    return extract(data, language, limits)
-child.extract = misbehave
-child.main()
-"""
 QUICK = SandboxLimits(file_seconds=1.0, grace_seconds=0.5)
 GOOD = [b"def f%d(): return g(%d)\n" % (n, n) for n in range(200)]
 
 
 @pytest.fixture
 def misbehaving(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_BOOT", MISBEHAVING)
-
-
-def items(*files: bytes) -> list[ParseItem[int]]:
-    return [ParseItem(number, "python", data) for number, data in enumerate(files)]
-
-
-def parse(files: list[bytes], limits: SandboxLimits, processes: int = 2) -> list[ParseOutcome[int]]:
-    with ParserPool(processes, limits) as pool:
-        outcomes = list(pool.parse_all(items(*files)))
-    assert sorted(outcome.key for outcome in outcomes) == list(range(len(files)))
-    return sorted(outcomes, key=lambda outcome: outcome.key)
+    monkeypatch.setattr(process, "_BOOT", BOOT)
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +79,6 @@ def test_a_file_that_kills_its_process_gets_the_verdict_and_the_others_their_fac
 
 
 @pytest.mark.usefixtures("misbehaving")
-def test_memory_is_bounded_even_if_the_process_takes_it_page_by_page() -> None:
-    limits = SandboxLimits(memory_bytes=512 << 20)
-    (outcome,) = parse([b"grow"], limits)
-    assert outcome.result is SkipReason.MEMORY
-
-
-@pytest.mark.usefixtures("misbehaving")
 def test_replies_that_nobody_asked_for_end_the_process() -> None:
     outcomes = parse([b"twice", *GOOD[:3]], QUICK)
     assert isinstance(outcomes[3].result, EncodedFacts | SkipReason)
@@ -144,6 +99,28 @@ def test_a_process_killed_from_outside_costs_no_verdict(good_facts: list[Encoded
             if number in (0, 40, 90):
                 psutil.Process().children()[0].kill()
     assert [outcomes[number] for number in range(len(GOOD))] == good_facts
+
+
+@pytest.mark.usefixtures("misbehaving")
+def test_a_process_that_dies_while_it_is_written_to_is_not_written_to_again() -> None:
+    """Its descriptors are closed by then, or somebody else's. One tick tells of both pipes."""
+    limits = SandboxLimits(batch_files=2)
+    large = b"#" * (3 << 20)  # more than a pipe takes
+    killed = []
+
+    def stopped() -> bool:
+        for one in pool.running:
+            if one.blocked and one.answered and not killed:
+                (child,) = psutil.Process().children()
+                child.kill()
+                killed.append(child.wait())
+        return False
+
+    with ParserPool(1, limits) as pool:
+        files = items(GOOD[0], b"wait", large, GOOD[1])
+        results = [outcome.result for outcome in pool.parse_all(files, stopped=stopped)]
+    assert killed
+    assert [type(result) for result in results] == [EncodedFacts] * 4
 
 
 def test_processes_are_replaced_after_enough_work(good_facts: list[EncodedFacts]) -> None:
@@ -242,7 +219,7 @@ def test_a_process_does_not_outlive_a_killed_parent(work: str, tmp_path: Path) -
             sys.path[:0] = {sys.path!r}
             import psutil
             from parsers.sandbox import ParseItem, ParserPool, SandboxLimits, process
-            process._BOOT = {MISBEHAVING!r}
+            process._BOOT = {BOOT!r}
             pool = ParserPool(2, SandboxLimits(file_seconds=600))
             files = [b"x", b"x", *([b"hang"] * 2 if {work!r} == "hang" else [])]
             limits = SandboxLimits(file_seconds=600, batch_files=1)
@@ -283,7 +260,7 @@ def test_the_processes_of_a_pool_stand_behind_every_wall_that_it_names() -> None
         assert {"limits", "no_new_privileges", "parent_death"} <= set(pool.confinement)
         assert [name for name in pool.confinement if name in walls and not walls[name]()] == []
         assert child.environ() == {}
-        assert os.listdir(f"/proc/{child.pid}/fd") == ["0", "1", "2"]  # noqa: PTH208 - of another
+        assert os.listdir(f"/proc/{child.pid}/fd") == ["0", "1", "2", "3"]  # noqa: PTH208 - of another
         assert os.getsid(child.pid) == child.pid
 
 
