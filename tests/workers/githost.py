@@ -28,6 +28,9 @@ class Host(http.server.ThreadingHTTPServer):
         self.root = root
         self.requests: list[tuple[str, str]] = []
         self.redirect_to = ""
+        # What git says is sent in parts of so many bytes, with so many seconds between them.
+        self.part_bytes = 1 << 30
+        self.pause_seconds = 0.0
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         self.socket = context.wrap_socket(self.socket, server_side=True)
@@ -172,7 +175,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        for start in range(0, len(body), self.server.part_bytes):
+            self.wfile.write(body[start : start + self.server.part_bytes])
+            time.sleep(self.server.pause_seconds)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":

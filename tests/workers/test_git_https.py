@@ -281,9 +281,11 @@ class TestFailing:
         assert time.monotonic() - started < 3
         assert _children_of(os.getpid(), "git") == {}
 
-    def test_a_pack_above_the_cap_is_not_kept(self, repo: Repo, client: Client) -> None:
+    @pytest.mark.parametrize("files", [30, 150])
+    def test_a_pack_above_the_cap_is_not_kept(self, repo: Repo, client: Client, files: int) -> None:
         noise = random.Random(1)
-        commit = repo.commit({f"{number}.bin": noise.randbytes(100_000) for number in range(30)})
+        size = 3_000_000 // files
+        commit = repo.commit({f"{number}.bin": noise.randbytes(size) for number in range(files)})
         with pytest.raises(CheckoutTooLarge):
             client.fetch(commit, limits=GitLimits(30, file_bytes=1_000_000))
         on_disk = sum(path.stat().st_size for path in client.scratch.rglob("*") if path.is_file())

@@ -80,7 +80,6 @@ _CONFIGURATION = (
     "transfer.credentialsInUrl=die",
     "fetch.recurseSubmodules=false",
     "fetch.writeCommitGraph=false",
-    "fetch.unpackLimit=1",  # what was fetched stays one file, whose size is limited and counted
     "submodule.recurse=false",
     "gc.auto=0",
     "maintenance.auto=false",

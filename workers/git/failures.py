@@ -125,6 +125,11 @@ def from_complaint(code: int, complaint: str, *, what: str) -> CodeloomError:
     return GitFailed(f"git could not read {what}.")
 
 
+def fetch_too_large() -> CodeloomError:
+    """The pack has grown to the size at which git had to stop."""
+    return CheckoutTooLarge("The commit is larger than a job may fetch.")
+
+
 def answer_too_long() -> CodeloomError:
     """The host lists more refs than are worth reading."""
     return CheckoutTooLarge("The repository lists more refs than can be read.")

@@ -62,6 +62,9 @@ def fetch_remote(
         should_stop=should_stop,
     )
     if answer.code != 0:
+        # Git says so only of small packs: of one with many objects it finds that it is damaged.
+        if fetched_bytes(scratch) >= limits.file_bytes:
+            raise failures.fetch_too_large()
         raise failures.from_complaint(answer.code, answer.complaint, what=str(remote))
     # The fetch noted the remote as one that owes us objects. Nobody is asked for anything again.
     _configure(git_dir, sha256=len(commit) > 40)  # noqa: PLR2004  sha-1
