@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 from graph.model.edges import Certainty, EdgeKind, Rule
-from graph.model.ids import ApiKeyId, CredentialId, NodeId, RepositoryNumber, TenantId
+from graph.model.ids import ApiKeyId, CredentialId, JobId, NodeId, RepositoryNumber, TenantId
 from graph.model.limits import checked
 from graph.model.nodes import NodeKind
 from graph.model.rows import DocumentRow, DocumentRows, EdgeRow, NodeRow
@@ -155,6 +155,31 @@ def ingest(
     heads: tuple[str, ...] = ("HEAD", "main"),
 ) -> Snapshot:
     """A snapshot of these files, published by a job that went through all its states."""
+    job_id, epoch = start(settings, tenant_id, repository)
+    with open_load(tenant_id, repository=repository.number, settings=settings) as loader:
+        for page in pages:
+            loader.add(page.rows())
+        loaded = loader.finish()
+    with tenant_session(tenant_id, role="worker", settings=settings) as connection:
+        return publish.publish(
+            connection,
+            job_id=job_id,
+            epoch=epoch,
+            snapshot=NewSnapshot(
+                repository=repository.number,
+                commit=commit,
+                tree="2" * 40,
+                pipeline="test",
+                loaded=loaded,
+                ref="main",
+                heads=heads,
+            ),
+            report=report(pages, commit),
+        )
+
+
+def start(settings: Settings, tenant_id: TenantId, repository: Repository) -> tuple[JobId, int]:
+    """A job that runs, and its epoch."""
     with tenant_session(tenant_id, settings=settings) as connection:
         job = jobs.request(connection, repository=repository)
     epoch = _dispatch(settings, job.id)
@@ -168,26 +193,7 @@ def ingest(
             wanted=PLENTY,
         )
         assert claimed is not None
-    with open_load(tenant_id, repository=repository.number, settings=settings) as loader:
-        for page in pages:
-            loader.add(page.rows())
-        loaded = loader.finish()
-    with tenant_session(tenant_id, role="worker", settings=settings) as connection:
-        return publish.publish(
-            connection,
-            job_id=job.id,
-            epoch=epoch,
-            snapshot=NewSnapshot(
-                repository=repository.number,
-                commit=commit,
-                tree="2" * 40,
-                pipeline="test",
-                loaded=loaded,
-                ref="main",
-                heads=heads,
-            ),
-            report=report(pages, commit),
-        )
+    return job.id, epoch
 
 
 def report(pages: list[Page], commit: str) -> dict[str, Any]:
