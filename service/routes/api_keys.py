@@ -122,7 +122,13 @@ class ApiKeyPage(schemas.Page[ApiKey]):
     """Keys, oldest first, also those that ended."""
 
 
-@router.post("", status_code=201, response_model=MadeApiKey, responses=CREATED)
+@router.post(
+    "",
+    status_code=201,
+    response_model=MadeApiKey,
+    # A repository that it names, since the path names nothing.
+    responses={**CREATED, 404: {"$ref": "#/components/responses/NotFound"}},
+)
 def create_api_key(write: AdminWrite, body: NewApiKey) -> Response:
     """Make a key. A key for certain repositories makes keys for some of these only."""
 
