@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     codeloom_host: str = "127.0.0.1"
     codeloom_port: int = Field(default=8000, ge=0, le=65535)
 
-    # Seals page cursors; the same in all API processes. Without it, one is kept in `codeloom_home`.
+    # Seals page cursors and knows repeated requests again; the same in all API processes. Without
+    # it, one is kept in `codeloom_home`.
     codeloom_secret: str | None = Field(default=None, repr=False)
     # Seal the credentials of tenants: `id:base64` entries between commas, 32 bytes each; the first
     # seals, all open. Without them, one is kept in `codeloom_home`.

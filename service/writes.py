@@ -6,7 +6,7 @@ event too, in a transaction of its own. A request that does not fit its descript
 write and leaves nothing.
 """
 
-import hashlib
+import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -33,7 +33,7 @@ from graph.storage.audit import Target as AuditTarget
 from graph.storage.idempotency import KeptAnswer
 from graph.storage.keys import Caller
 from graph.storage.session import Connection, tenant_session
-from service import etags
+from service import etags, secret
 from service.deps import Identified, Shared
 
 __all__ = ["AdminChange", "AdminWrite", "Answer", "IngestChange", "IngestWrite", "Target", "Write"]
@@ -192,12 +192,15 @@ class Write:
         return AuditTarget(named[-1][0].removesuffix("_id"), str(named[-1][1])) if named else None
 
     def _fingerprint(self) -> bytes:
-        """Equal for requests that ask for the same, by callers who may reach the same."""
+        """Equal for requests that ask for the same, by callers who may reach the same.
+
+        With a key of ours: who reads the database shall not be able to try out what a body held.
+        """
         url = self._request.url
         reach = self.caller.repositories
         seen = sorted(str(each) for each in reach) if reach is not None else None
-        parts = [self._request.method, url.path, url.query, self._body, seen]
-        return hashlib.sha256(msgspec.msgpack.encode(parts)).digest()
+        parts = ["idempotency", self._request.method, url.path, url.query, self._body, seen]
+        return hmac.digest(secret.shared(self.settings), msgspec.msgpack.encode(parts), "sha256")
 
 
 def _replayed(kept: KeptAnswer) -> Response:
