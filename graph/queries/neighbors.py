@@ -2,7 +2,7 @@
 
 from graph.model.ids import NodeId
 from graph.queries.page import Key, Page
-from graph.queries.references import CALLS, Link, incoming, outgoing
+from graph.queries.references import CALLS, Direction, Link, links
 from graph.queries.snapshots import Reading
 
 
@@ -10,11 +10,11 @@ def callers(
     reading: Reading, *, symbol: NodeId, after: Key | None = None, limit: int
 ) -> Page[Link]:
     """Who calls or instantiates the symbol, one item for each call site."""
-    return incoming(reading, symbol=symbol, kinds=CALLS, after=after, limit=limit)
+    return links(reading, Direction.INCOMING, symbol=symbol, kinds=CALLS, after=after, limit=limit)
 
 
 def callees(
     reading: Reading, *, symbol: NodeId, after: Key | None = None, limit: int
 ) -> Page[Link]:
     """What the symbol itself calls or instantiates, one item for each call site."""
-    return outgoing(reading, symbol=symbol, kinds=CALLS, after=after, limit=limit)
+    return links(reading, Direction.OUTGOING, symbol=symbol, kinds=CALLS, after=after, limit=limit)

@@ -7,9 +7,10 @@ by its place speaks for all.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import Row, TextClause
+from sqlalchemy import Row
 
 from graph.model.edges import Certainty, EdgeKind, Rule
 from graph.model.ids import NodeId
@@ -91,52 +92,59 @@ TARGET = """  select {columns}
   order by d.path, n.line, n.utf16_column
   limit 1"""
 
-# Who points at a symbol, and from where.
-_INCOMING = statement(
-    _PAGE.replace("{end}", _SOURCE),
-    near="dst",
-    far="src",
-    member=MEMBER,
-    columns=symbols.BRIEF,
-)
-# What a symbol points at.
-_OUTGOING = statement(
-    _PAGE.replace("{end}", TARGET),
-    near="src",
-    far="dst",
-    member=MEMBER,
-    columns=symbols.FULL,
-)
+
+class Direction(Enum):
+    """Which edges of a symbol are meant."""
+
+    INCOMING = auto()  # those that point at it, with their sources
+    OUTGOING = auto()  # those that leave it, with their targets
 
 
-def incoming(
+_PAGES = {
+    Direction.INCOMING: statement(
+        _PAGE.replace("{end}", _SOURCE),
+        near="dst",
+        far="src",
+        member=MEMBER,
+        columns=symbols.BRIEF,
+    ),
+    Direction.OUTGOING: statement(
+        _PAGE.replace("{end}", TARGET),
+        near="src",
+        far="dst",
+        member=MEMBER,
+        columns=symbols.FULL,
+    ),
+}
+
+
+def links(
     reading: Reading,
+    direction: Direction,
     *,
     symbol: NodeId,
     kinds: Sequence[EdgeKind],
     after: Key | None = None,
     limit: int,
 ) -> Page[Link]:
-    """The edges of these kinds that point at the symbol, with their sources.
+    """The edges of a symbol, of these kinds, each with the symbol at its other end.
 
     Raises SymbolNotFound when the snapshot does not have the symbol.
     """
-    return _page(reading, _INCOMING, _Asked(symbol, kinds, after, limit))
-
-
-def outgoing(
-    reading: Reading,
-    *,
-    symbol: NodeId,
-    kinds: Sequence[EdgeKind],
-    after: Key | None = None,
-    limit: int,
-) -> Page[Link]:
-    """The edges of these kinds that leave the symbol, with their targets.
-
-    Raises SymbolNotFound when the snapshot does not have the symbol.
-    """
-    return _page(reading, _OUTGOING, _Asked(symbol, kinds, after, limit))
+    symbols.require(reading, symbol=symbol)
+    path, line, column, kind, far = after or _FIRST_KEY
+    found = reading.rows(
+        _PAGES[direction],
+        symbol=symbol,
+        kinds=[int(kind) for kind in kinds],
+        after_path=path,
+        after_line=line,
+        after_column=column,
+        after_kind=kind,
+        after_far=far,
+        limit=limit + 1,
+    )
+    return Page.cut([_link(row) for row in found], limit, lambda link: link.key)
 
 
 def edge(row: Row[Any]) -> Edge:
@@ -150,31 +158,6 @@ def edge(row: Row[Any]) -> Edge:
         line=row.site_line,
         column=row.site_column,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    symbol: NodeId
-    kinds: Sequence[EdgeKind]
-    after: Key | None
-    limit: int
-
-
-def _page(reading: Reading, wanted: TextClause, asked: _Asked) -> Page[Link]:
-    symbols.require(reading, symbol=asked.symbol)
-    path, line, column, kind, far = asked.after or _FIRST_KEY
-    found = reading.rows(
-        wanted,
-        symbol=asked.symbol,
-        kinds=[int(kind) for kind in asked.kinds],
-        after_path=path,
-        after_line=line,
-        after_column=column,
-        after_kind=kind,
-        after_far=far,
-        limit=asked.limit + 1,
-    )
-    return Page.cut([_link(row) for row in found], asked.limit, lambda link: link.key)
 
 
 def _link(row: Row[Any]) -> Link:

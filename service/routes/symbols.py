@@ -137,8 +137,13 @@ def list_references(
     kinds = [EdgeKind[name.upper()] for name in kind] if kind else references.USES
     return read.page(
         LinkPage,
-        lambda reading, after, limit: references.incoming(
-            reading, symbol=shapes.node_id(symbol_id), kinds=kinds, after=after, limit=limit
+        lambda reading, after, limit: references.links(
+            reading,
+            references.Direction.INCOMING,
+            symbol=shapes.node_id(symbol_id),
+            kinds=kinds,
+            after=after,
+            limit=limit,
         ),
         shapes.link,
     )

@@ -17,6 +17,7 @@ from graph.model.edges import EdgeKind
 from graph.model.ids import NodeId, RepositoryId
 from graph.model.nodes import NodeKind
 from graph.queries import files, neighbors, positions, references, snapshots, stats, symbols
+from graph.queries.references import Direction
 from graph.queries.snapshots import Reading, Selection
 from graph.storage import repositories, tenants
 from graph.storage.documents import path_hash
@@ -149,14 +150,15 @@ READS: dict[str, "Callable[[Reading], object]"] = {
     "fuzzy": lambda r: symbols.search(r, query="ME_77", match="fuzzy", limit=50),
     "fuzzy qualified": lambda r: symbols.search(r, query="s7.na", match="fuzzy", limit=50),
     "symbol": lambda r: symbols.get(r, symbol=NodeId(77)),
-    "references": lambda r: references.incoming(
-        r, symbol=NodeId(650), kinds=references.USES, limit=50
+    "references": lambda r: references.links(
+        r, Direction.INCOMING, symbol=NodeId(650), kinds=references.USES, limit=50
     ),
-    "references to what all use": lambda r: references.incoming(
-        r, symbol=NodeId(7), kinds=references.USES, limit=50
+    "references to what all use": lambda r: references.links(
+        r, Direction.INCOMING, symbol=NodeId(7), kinds=references.USES, limit=50
     ),
-    "references later": lambda r: references.incoming(
+    "references later": lambda r: references.links(
         r,
+        Direction.INCOMING,
         symbol=NodeId(7),
         kinds=[EdgeKind.CALLS],
         after=(b"src/folder7/module7.py", 1, 1, 1, 1),

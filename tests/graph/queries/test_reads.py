@@ -17,6 +17,7 @@ from graph.model.ids import NodeId, RepositoryId, SnapshotId, TenantId
 from graph.model.nodes import NodeKind
 from graph.queries import files, neighbors, positions, references, snapshots, stats, symbols
 from graph.queries.page import Page
+from graph.queries.references import Direction
 from graph.queries.snapshots import Reading, Selection, SelectionAmbiguous
 from graph.storage import tenants
 from graph.storage.session import system_session, tenant_session
@@ -121,7 +122,9 @@ def test_an_unknown_symbol_is_an_error_everywhere(reading: Reading) -> None:
     with pytest.raises(SymbolNotFound):
         neighbors.callers(reading, symbol=unknown, limit=5)
     with pytest.raises(SymbolNotFound):
-        references.incoming(reading, symbol=unknown, kinds=references.USES, limit=5)
+        references.links(
+            reading, Direction.INCOMING, symbol=unknown, kinds=references.USES, limit=5
+        )
 
 
 def test_callers_are_told_site_by_site_with_their_evidence(reading: Reading, shop: Shop) -> None:
@@ -146,17 +149,23 @@ def test_callees_are_told_in_the_order_of_their_sites(reading: Reading, shop: Sh
 def test_references_are_uses_of_every_kind_or_of_those_asked_for(
     reading: Reading, shop: Shop
 ) -> None:
-    every = references.incoming(reading, symbol=shop.cart, kinds=references.USES, limit=50)
+    every = references.links(
+        reading, Direction.INCOMING, symbol=shop.cart, kinds=references.USES, limit=50
+    )
     assert [link.edge.kind for link in every.rows] == [EdgeKind.IMPORTS, EdgeKind.INSTANTIATES]
     assert every.rows[0].symbol.kind is NodeKind.FILE
-    imports = references.incoming(reading, symbol=shop.cart, kinds=[EdgeKind.IMPORTS], limit=50)
+    imports = references.links(
+        reading, Direction.INCOMING, symbol=shop.cart, kinds=[EdgeKind.IMPORTS], limit=50
+    )
     assert len(imports.rows) == 1
 
 
 def test_references_to_an_external_symbol_come_from_every_file(
     reading: Reading, shop: Shop
 ) -> None:
-    page = references.incoming(reading, symbol=shop.dumps, kinds=references.USES, limit=50)
+    page = references.links(
+        reading, Direction.INCOMING, symbol=shop.dumps, kinds=references.USES, limit=50
+    )
     assert [link.edge.path for link in page.rows] == ["src/cart.py", "src/checkout.py"]
 
 
@@ -247,7 +256,9 @@ def test_pages_hold_every_row_once_and_in_order(limit: int, reading: Reading, sh
         lambda **page: symbols.search(reading, **page),
         lambda **page: symbols.search(reading, query="c", match="fuzzy", **page),
         lambda **page: neighbors.callees(reading, symbol=shop.checkout, **page),
-        lambda **page: references.incoming(reading, symbol=shop.add, kinds=references.USES, **page),
+        lambda **page: references.links(
+            reading, Direction.INCOMING, symbol=shop.add, kinds=references.USES, **page
+        ),
         lambda **page: files.list_all(reading, **page),
         lambda **page: files.outline(reading, file=files.get(reading, path="src/cart.py"), **page),
         lambda **page: snapshots.list_all(
