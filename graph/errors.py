@@ -137,6 +137,13 @@ class QuotaExceeded(CodeloomError):
         self.resets_at = resets_at
 
 
+class StreamsExhausted(CodeloomError):
+    """The tenant watches with as many streams as it may."""
+
+    code = "streams_exhausted"
+    kind = "quota"
+
+
 class RepositoryNotFound(CodeloomError):
     """There is no such repository."""
 

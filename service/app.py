@@ -18,6 +18,7 @@ from service.deps import Backend
 from service.edge import Cors, Heads, Refusals
 from service.middleware import BodyGuard, RequestContext
 from service.routes import ROUTERS, TAGS, docs
+from service.streams import Hub
 
 VERSION = "1"
 
@@ -39,7 +40,13 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(strict.well_formed)],
     )
     routers = [router for router in ROUTERS if settings.api_docs or router is not docs.router]
-    application.state.backend = Backend(settings, Cursors(secret.shared(settings)))
+    backend = Backend(
+        settings,
+        Cursors(secret.shared(settings)),
+        Authenticator(partial(keys.authenticate, settings)),
+        Hub(settings.redis_url),
+    )
+    application.state.backend = backend
     errors.install(application)
     for router in routers:
         application.include_router(router)
@@ -55,7 +62,7 @@ def _wrap(application: FastAPI, settings: Settings) -> None:
     # Each one added wraps those before it: a request meets the last first.
     application.add_middleware(
         Authentication,
-        authenticator=Authenticator(partial(keys.authenticate, settings)),
+        authenticator=application.state.backend.callers,
         operators=Authenticator(
             partial(operator_keys.authenticate, settings), prefix=key_form.OPERATOR_KEY
         ),
@@ -79,8 +86,9 @@ def _operation_id(route: APIRoute) -> str:
 
 def _logging(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         telemetry.configure("api", level=settings.log_level, form=settings.log_format)
         yield
+        await application.state.backend.hub.close()
 
     return lifespan

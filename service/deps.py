@@ -13,6 +13,8 @@ from graph.queries.page import Binding, Cursors, Key, Page
 from graph.settings import Settings
 from graph.storage.keys import Caller
 from graph.storage.operator_keys import Operator
+from service.auth import Authenticator
+from service.streams import Hub
 
 PAGE_LIMIT = 50
 MAX_PAGE_LIMIT = 500
@@ -27,6 +29,8 @@ class Backend:
 
     settings: Settings
     cursors: Cursors
+    callers: Authenticator[Caller]
+    hub: Hub
 
 
 def _backend(request: Request) -> Backend:

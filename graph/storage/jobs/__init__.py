@@ -17,6 +17,7 @@ from graph.storage.jobs.asking import (
     get,
     list_page,
     retry,
+    unfinished,
 )
 from graph.storage.jobs.attempts import Attempt, attempts
 from graph.storage.jobs.claiming import ClaimedJob, claim
@@ -58,4 +59,5 @@ __all__ = [
     "request",
     "retry",
     "retry_later",
+    "unfinished",
 ]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, update
 from graph.errors import JobNotCancellable, JobNotDead, JobNotFound, JobNotRetryable
 from graph.model import names
 from graph.model.ids import JobId, RepositoryNumber
-from graph.model.jobs import ENDED, RETRYABLE, JobState
+from graph.model.jobs import ENDED, LIVE, RETRYABLE, JobState
 from graph.storage import repositories, signals
 from graph.storage.jobs import admission
 from graph.storage.jobs.reading import Job, job_of, one, query
@@ -51,6 +51,18 @@ def list_page(
         found = found.where(jobs.c.kind == kind)
     if before is not None:
         found = found.where(jobs.c.job_id < before)
+    return [job_of(row) for row in conn.execute(found)]
+
+
+def unfinished(conn: Connection, *, limit: int) -> list[Job]:
+    """The tenant's jobs that have not ended: those under way first, then the oldest that wait."""
+    live = jobs.c.state.in_(sorted(LIVE))
+    found = (
+        query(conn)
+        .where(jobs.c.state.in_([*sorted(LIVE), JobState.QUEUED]))
+        .order_by(live.desc(), jobs.c.job_id)
+        .limit(limit)
+    )
     return [job_of(row) for row in conn.execute(found)]
 
 

@@ -1,0 +1,168 @@
+"""What happens in a tenant, as it happens: one reader of Redis for all that listen in this process.
+
+Each tenant has one stream, to which workers and the dispatcher append. Listeners come and go; the
+hub looks at the streams that somebody listens to, all at once, a few times a second: so it costs
+one connection and one small request, however many listen. A Redis that is away makes listeners
+wait; they look at the rows then, which are the truth anyway.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from graph.model import names
+from graph.model.ids import JobId, TenantId
+
+# How late an event may be told, and how long Redis is left alone after it failed.
+_LOOK_SECONDS = 0.25
+_PAUSE_SECONDS = 2.0
+_TIMEOUT_SECONDS = 1.0
+# What one look takes of a stream, and what a listener may be behind before it loses events.
+_BATCH = 500
+_BACKLOG = 2000
+BEGINNING = "0-0"
+
+# What XREAD answers: of each stream, its entries by id.
+_Answer = list[tuple[str, list[tuple[str, dict[str, str]]]]]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One entry of a tenant's stream."""
+
+    id: str
+    job_id: JobId
+    kind: str  # `progress` or `state`
+    data: dict[str, object]
+
+
+class TooSlow(Exception):
+    """The listener takes events more slowly than they come."""
+
+
+class Listener:
+    """The events of one tenant, from a place in its stream on."""
+
+    def __init__(self, key: str, after: str) -> None:
+        self.key = key
+        self.after = after
+        self._waiting: asyncio.Queue[StreamEvent] = asyncio.Queue(_BACKLOG)
+        self._behind = False
+
+    def offer(self, event: StreamEvent) -> None:
+        """The event is for this listener, which may have it already."""
+        if _place(event.id) <= _place(self.after):
+            return
+        self.after = event.id
+        try:
+            self._waiting.put_nowait(event)
+        except asyncio.QueueFull:
+            self._behind = True
+
+    async def next(self, seconds: float) -> StreamEvent | None:
+        """The next event, or None after that time. Raises TooSlow when some were lost."""
+        if self._behind:
+            raise TooSlow
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(self._waiting.get(), seconds)
+        return None
+
+
+class Hub:
+    """All listeners of a process."""
+
+    def __init__(self, redis_url: str | None) -> None:
+        self._client = (
+            redis.asyncio.Redis.from_url(
+                redis_url,
+                socket_timeout=_TIMEOUT_SECONDS,
+                socket_connect_timeout=_TIMEOUT_SECONDS,
+                decode_responses=True,
+            )
+            if redis_url
+            else None
+        )
+        self._listeners: dict[str, set[Listener]] = {}
+        self._reader: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def listen(self, tenant_id: TenantId, after: str | None) -> AsyncIterator[Listener]:
+        """The tenant's events after that place, or from now on."""
+        key = names.event_stream(tenant_id)
+        listener = Listener(key, after if after is not None else await self._end(key))
+        self._listeners.setdefault(key, set()).add(listener)
+        if self._reader is None and self._client is not None:
+            self._reader = asyncio.create_task(self._read())
+        try:
+            yield listener
+        finally:
+            self._listeners[key].discard(listener)
+            if not self._listeners[key]:
+                del self._listeners[key]
+
+    def count(self, tenant_id: TenantId) -> int:
+        """How many listen to this tenant here."""
+        return len(self._listeners.get(names.event_stream(tenant_id), ()))
+
+    async def close(self) -> None:
+        """No event is told any more."""
+        if self._reader is not None:
+            self._reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reader
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _end(self, key: str) -> str:
+        if self._client is None:
+            return BEGINNING
+        try:
+            last = await self._client.xrevrange(key, count=1)
+        except RedisError:
+            # Whatever came before is in the rows that are told first.
+            return BEGINNING
+        return str(last[0][0]) if last else BEGINNING
+
+    async def _read(self) -> None:
+        """Look at what somebody listens to, until nobody does."""
+        while self._listeners:
+            try:
+                await self._look()
+            except RedisError as error:
+                _log.warning("events.redis_unavailable", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
+        self._reader = None
+
+    async def _look(self) -> None:
+        assert self._client is not None  # noqa: S101  there is no reader without one
+        places: dict[bytes | str | memoryview, int | bytes | str | memoryview] = {
+            key: min((each.after for each in listeners), key=_place)
+            for key, listeners in self._listeners.items()
+        }
+        answer = await self._client.xread(places, count=_BATCH)
+        for key, entries in cast("_Answer", answer):
+            for entry_id, fields in entries:
+                event = _event(entry_id, fields)
+                for listener in self._listeners.get(key, ()):
+                    listener.offer(event)
+
+
+def _event(entry_id: str, fields: dict[str, str]) -> StreamEvent:
+    data = json.loads(fields["data"])
+    return StreamEvent(entry_id, JobId(UUID(fields["job"])), fields["kind"], data)
+
+
+def _place(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number or 0)
