@@ -1,6 +1,7 @@
 """Two tenants with twin data, and everything one may try against the other."""
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from graph.errors import (
@@ -11,7 +12,7 @@ from graph.errors import (
     TenantNotFound,
 )
 from graph.settings import Settings
-from graph.storage import documents, jobs, keys, load, repositories, tenants
+from graph.storage import credentials, documents, jobs, keyring, keys, load, repositories, tenants
 from graph.storage.rows import edges, nodes
 from graph.storage.session import system_session, tenant_of, tenant_session
 from graph.storage.tables import GLOBAL_TABLES, metadata
@@ -30,6 +31,8 @@ def twins(session, settings, tenant, stranger):
             key, _ = keys.create(conn, tenant_id=who, scopes=["admin"])
             repository = repositories.register(conn, url="https://example.test/a.git", name="a")
             job = jobs.request(conn, repository=repository)
+            secret = {"kind": "basic", "username": "u", "secret": SecretStr("s")}
+            credentials.create(conn, keyring.of(settings), name="c", host="a.test", **secret)
         with load.open_load(who, repository=repository.number, settings=settings) as loader:
             loader.add(document("a.py"))
             loaded = loader.finish()
