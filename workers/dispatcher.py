@@ -15,7 +15,7 @@ import structlog
 from graph import telemetry
 from graph.errors import StorageError
 from graph.settings import Settings, get_settings
-from graph.storage import jobs
+from graph.storage import erasures, jobs
 from graph.storage.locks import SessionLock
 from graph.storage.session import system_session
 from graph.storage.signals import Listener
@@ -67,6 +67,7 @@ class Dispatcher:
         if now >= self._next_reap:
             self._next_reap = now + _REAP_SECONDS
             self._reap()
+            self._tell_of_erasures()
         with system_session("dispatch", settings=self._settings) as conn:
             chosen = jobs.pick(
                 conn,
@@ -99,6 +100,17 @@ class Dispatcher:
                 with telemetry.about(tenant_id=job.tenant_id, job_id=job.job_id):
                     _log.info("job.dispatched", epoch=job.epoch)
             self._untold.popleft()
+
+    def _tell_of_erasures(self) -> None:
+        """A message that is lost, or whose worker dies, is sent again when a lease has passed."""
+        silent = self._settings.dispatch_lease_seconds
+        with system_session("dispatch", settings=self._settings) as conn:
+            due = erasures.due(conn, silent_seconds=silent)
+        for erasure_id in due:
+            try:
+                messages.publish_erasure(erasure_id)
+            except messages.BrokerUnavailable as error:
+                _log.warning("dispatcher.broker_unavailable", error=error.code)
 
 
 def main() -> None:

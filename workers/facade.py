@@ -9,12 +9,13 @@ from enum import StrEnum
 
 import structlog
 
-from graph.model.ids import ApiKeyId, JobId, RepositoryId
+from graph.model.ids import ApiKeyId, ErasureId, JobId, RepositoryId
 from graph.model.jobs import JobState
 from graph.settings import Settings
 from graph.storage import jobs, locks, repositories
 from graph.storage.jobs import Job
 from graph.storage.session import Connection
+from workers import erasure
 from workers.git import remotes, targets
 from workers.git.remotes import Remote
 from workers.queues import LEADER_LOCK
@@ -133,6 +134,14 @@ def revoke_task(conn: Connection, *, task_id: str, terminate: bool = False) -> J
         except messages.BrokerUnavailable as error:
             _log.warning("task.not_revoked", error=error.code)
     return job
+
+
+def erase(settings: Settings, *, erasure_id: ErasureId) -> bool:
+    """Whether an erasure is finished, after going on with it if nobody else does.
+
+    Raises StorageError when the database, the object store or Redis does not answer.
+    """
+    return erasure.run(settings, erasure_id) == "finished"
 
 
 def dispatcher_ready(settings: Settings) -> bool:

@@ -7,9 +7,10 @@ from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError
 
 from graph.errors import CodeloomError
+from graph.model.ids import ErasureId
 from graph.storage.jobs import Dispatched
 from workers.celery_app import app
-from workers.queues import JOB_TASKS, PERIODIC_TASK
+from workers.queues import ERASE_TASK, JOB_TASKS, PERIODIC_TASK
 
 
 class BrokerUnavailable(CodeloomError):
@@ -46,6 +47,22 @@ def publish_periodic(name: str, run: int, queue: str) -> None:
             PERIODIC_TASK,
             kwargs=what,
             queue=queue,
+            argsrepr="()",
+            kwargsrepr=repr(what),
+            retry=False,
+            ignore_result=True,
+        )
+    except (KombuError, CeleryError, OSError) as error:
+        raise BrokerUnavailable from error
+
+
+def publish_erasure(erasure_id: ErasureId) -> None:
+    """Tell the workers that an erasure is to be gone on with. Raises BrokerUnavailable."""
+    what = {"erasure_id": str(erasure_id)}
+    try:
+        app.send_task(
+            ERASE_TASK,
+            kwargs=what,
             argsrepr="()",
             kwargsrepr=repr(what),
             retry=False,

@@ -26,11 +26,13 @@ QUEUES = (GIT, PARSE, EMBED, MAINTENANCE)
 
 INGEST_TASK = "workers.tasks.parse_and_index_repository"
 PERIODIC_TASK = "workers.tasks.run_periodic"
+ERASE_TASK = "workers.tasks.erase_tenant"
 
 # Which queue a task waits in.
 ROUTES: dict[str, Queue] = {
     INGEST_TASK: PARSE,
     PERIODIC_TASK: MAINTENANCE,
+    ERASE_TASK: MAINTENANCE,
 }
 
 # Which task runs a job of a kind.

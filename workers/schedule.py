@@ -57,6 +57,11 @@ PERIODIC = (
         timedelta(hours=1),
         "Folders and uploads that killed workers of this machine left.",
     ),
+    Periodic(
+        "check_erasures",
+        timedelta(hours=1),
+        "What late writers stored of tenants that were erased within the last day.",
+    ),
 )
 BY_NAME = {row.name: row for row in PERIODIC}
 

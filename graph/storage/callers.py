@@ -53,7 +53,7 @@ def authenticate(settings: Settings, secret: str) -> Caller | None:
     if row is None:
         return None
     if row.tenant_state != "active":
-        raise TenantSuspended(_why(row.suspended_reason))
+        raise TenantSuspended(_why(row.tenant_state, row.suspended_reason))
     reach = row.repositories
     return Caller(
         tenant_id=TenantId(row.tenant_id),
@@ -67,5 +67,7 @@ def authenticate(settings: Settings, secret: str) -> Caller | None:
     )
 
 
-def _why(reason: str | None) -> str | None:
+def _why(state: str, reason: str | None) -> str | None:
+    if state == "erasing":
+        return "The tenant is being erased."
     return f"The tenant is suspended: {reason}" if reason else None

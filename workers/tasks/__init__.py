@@ -3,7 +3,8 @@
 `from workers.tasks import parse_and_index_repository`
 """
 
+from workers.tasks.erase import erase_tenant
 from workers.tasks.ingest import parse_and_index_repository
 from workers.tasks.periodic import run_periodic
 
-__all__ = ["parse_and_index_repository", "run_periodic"]
+__all__ = ["erase_tenant", "parse_and_index_repository", "run_periodic"]

@@ -9,6 +9,9 @@ from typing_extensions import override
 
 from graph import telemetry
 
+# What a message may name.
+_IDS = ("tenant_id", "job_id", "epoch", "erasure_id")
+
 _log = structlog.get_logger(__name__)
 
 
@@ -21,7 +24,7 @@ class LoggedTask(Task):  # type: ignore[type-arg]  # generic in its stubs alone
     @override
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Runs right before the task does."""
-        ids = {name: kwargs[name] for name in ("tenant_id", "job_id", "epoch") if name in kwargs}
+        ids = {name: kwargs[name] for name in _IDS if name in kwargs}
         telemetry.begin(task_id=task_id, **ids)
         self._started = time.monotonic()
 

@@ -12,7 +12,7 @@ from graph.storage import periodic
 from graph.storage.locks import SessionLock
 from graph.storage.periodic import Due
 from graph.storage.session import system_session
-from workers import housekeeping
+from workers import erasure, housekeeping
 from workers.celery_app import app
 from workers.queues import PERIODIC_TASK
 from workers.tasks.logged import LoggedTask
@@ -23,6 +23,7 @@ WORK: dict[str, Callable[[Settings], int]] = {
     "remove_expired": housekeeping.remove_expired,
     "archive_audit_events": housekeeping.archive_audit_events,
     "sweep_scratch": housekeeping.sweep_scratch,
+    "check_erasures": erasure.check_finished,
 }
 
 _log = structlog.get_logger(__name__)
