@@ -6,6 +6,8 @@ to write, read on for a moment, and close then (RFC 9112, 9.6).
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 
 from typing_extensions import override
@@ -14,6 +16,8 @@ from typing_extensions import override
 _LINGER_SECONDS = 2.0
 # In which it takes the rest of an answer that has been written.
 _FLUSH_SECONDS = 30.0
+# To linger, but for no time: what was not taken until now is dropped.
+_RESET = struct.pack("ii", 1, 0)
 
 
 class Closing(asyncio.Transport):
@@ -32,6 +36,7 @@ class Closing(asyncio.Transport):
         self._loop = loop
         self._unread = unread
         self._closing = False
+        self._last_patience: asyncio.TimerHandle | None = None
 
     @override
     def close(self) -> None:
@@ -43,18 +48,25 @@ class Closing(asyncio.Transport):
             self._inner.write_eof()
             if not self._inner.is_reading():
                 self._inner.resume_reading()
-            self._loop.call_later(_LINGER_SECONDS, self._inner.abort)
+            self._last_patience = self._loop.call_later(_LINGER_SECONDS, self._inner.abort)
             return
         flushed = self._inner.get_write_buffer_size() == 0
         self._inner.close()
         if not flushed:
-            self._loop.call_later(_FLUSH_SECONDS, self._inner.abort)
+            self._last_patience = self._loop.call_later(_FLUSH_SECONDS, self.abort)
 
     @override
     def abort(self) -> None:
-        """Close at once."""
+        """Reset the connection: nothing of it is left, also not in the kernel."""
         self._closing = True
+        of_client = self._inner.get_extra_info("socket")
+        of_client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._inner.abort()
+
+    def lost(self) -> None:
+        """The connection is closed; its socket may be another's by now."""
+        if self._last_patience is not None:
+            self._last_patience.cancel()
 
     @override
     def is_closing(self) -> bool:

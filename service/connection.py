@@ -8,16 +8,15 @@ its state (`REFUSAL`), so that it is answered, named and logged like every other
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any
 
 import httptools
-import uvicorn
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.bounds import LimitedConfig
 from service.closing import Closing
 from service.middleware import REFUSAL
 
@@ -27,28 +26,6 @@ _MAX_HEADERS = 128
 _MAX_WAITING = 16
 # Connections above the limit that may wait for their refusal; more than those are cut off.
 _SPARE_CONNECTIONS = 100
-# How long what is left of a request is read, and thrown away, behind an answer that came early.
-_REMAINDER_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one connection may take, and how many of them there may be in a process."""
-
-    connections: int
-    # Of the request line and the headers together; the address may take half of it.
-    head_bytes: int
-    head_seconds: float
-    # In which a client takes at least some 50 KB of an answer that is larger than that.
-    answer_seconds: float
-
-
-class LimitedConfig(uvicorn.Config):
-    """uvicorn's configuration with these limits, as it reaches every process of the server."""
-
-    def __init__(self, limits: Limits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(http=LimitedConnection, **options)
-        self.limits: Final = limits
 
 
 class _Phase(Enum):
@@ -88,11 +65,11 @@ class LimitedConnection(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there; one too many is told so when it has asked."""
-        closing = Closing(transport, self.loop, unread=self._unread)
-        super().connection_made(closing)
+        self._closing = Closing(transport, self.loop, unread=self._unread)
+        super().connection_made(self._closing)
         excess = len(self.connections) - self._limits.connections
         if excess > _SPARE_CONNECTIONS:
-            closing.abort()
+            self._closing.abort()
         self._crowded = excess > 0
         self._wait(self._limits.head_seconds, self._head_is_late)
 
@@ -101,6 +78,7 @@ class LimitedConnection(HttpToolsProtocol):
         """The client is gone, or we have closed."""
         self._wait_no_more()
         self.resume_writing()
+        self._closing.lost()
         super().connection_lost(exc)
 
     @override
@@ -121,6 +99,13 @@ class LimitedConnection(HttpToolsProtocol):
             if self._unfinished > self._limits.head_bytes:
                 in_url = self._phase is _Phase.HEAD and not self._headers
                 self._refuse("url_too_long" if in_url else "headers_too_large")
+
+    @override
+    def shutdown(self) -> None:
+        """The server stops: a request under way is answered, and a stream of events ends itself."""
+        if self.cycle is not None:
+            self.cycle.scope["state"]["stopping"] = True
+        super().shutdown()
 
     @override
     def pause_writing(self) -> None:
@@ -196,10 +181,11 @@ class LimitedConnection(HttpToolsProtocol):
 
     @override
     def on_response_complete(self) -> None:
-        """It was answered; what is left of it must come soon for the connection to be kept."""
+        """It was answered; what is left of it must come as fast as a head for the next one."""
         super().on_response_complete()
-        if self._phase is _Phase.BODY and self.cycle.response_complete:
-            self._wait(_REMAINDER_SECONDS, self.transport.close)
+        unread = self._phase is _Phase.BODY and self.cycle.response_complete
+        if unread and not self.transport.is_closing():
+            self._wait(self._limits.head_seconds, self.transport.close)
 
     # --- refusals ------------------------------------------------------------------------------
 

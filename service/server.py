@@ -24,10 +24,11 @@ from uvicorn.supervisors import Multiprocess
 from graph import telemetry
 from graph.settings import Settings, get_settings
 from service.app import create_app
-from service.connection import LimitedConfig, Limits
+from service.bounds import LimitedConfig, Limits
+from service.connection import LimitedConnection
 
 # Open files besides the clients' connections: the pools to the stores, logs, libraries.
-_OTHER_FILES = 256
+_OTHER_FILES = 512
 _STARTUP_FAILED = 3
 
 Make = Callable[[Settings], ASGIApp]
@@ -61,6 +62,7 @@ def configuration(settings: Settings, make: Make = create_app) -> LimitedConfig:
         limits,
         app=partial(_application, settings, make),
         factory=True,
+        http=LimitedConnection,
         host=settings.codeloom_host,
         port=settings.codeloom_port,
         workers=settings.api_processes,
@@ -95,7 +97,7 @@ def _follow(sentinel: int) -> None:
 
 
 def _affordable(connections: int) -> int:
-    """As many of these connections as this process may have files open; its limit is raised."""
+    """As many of these connections as this process can have files open, which it then may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHER_FILES
     if hard != resource.RLIM_INFINITY:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.testclient import TestClient
 
+from tests.servers import Servers
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
@@ -51,6 +53,20 @@ def make_operator(settings: "Settings", name: str = "someone") -> str:
 @pytest.fixture
 def operator(settings: "Settings") -> str:
     return make_operator(settings)
+
+
+@pytest.fixture(scope="session")
+def server_settings(
+    real_servers: Servers,
+    database_url: str,
+    worker_name: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> "Settings":
+    """Settings for an API that several tests ask; see `tests.service.serving`."""
+    from tests.conftest import _redis_url, _settings
+
+    folder = tmp_path_factory.mktemp("server")
+    return _settings(database_url, _redis_url(real_servers, worker_name), folder)
 
 
 @pytest.fixture
