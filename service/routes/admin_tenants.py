@@ -11,11 +11,12 @@ from pydantic import Field
 from graph.errors import TenantValidationError
 from graph.model.ids import TenantId
 from graph.queries.page import Page
-from graph.storage import erasures, plans, tenants
-from graph.storage.session import Connection, system_session
+from graph.storage import erasures, plans, tenants, usage
+from graph.storage.session import Connection, in_tenant, system_session
 from graph.storage.tenants import Tenant as Row
 from graph.storage.tenants import TenantState
 from service import etags, operator_shapes, schemas
+from service import usage as usage_shape
 from service.deps import Operating, Paged, Shared
 from service.etags import NOT_MODIFIED
 from service.operations import Changing, Making
@@ -134,6 +135,17 @@ def get_operated_tenant(
     with system_session("administration", settings=backend.settings) as connection:
         row = tenants.get(connection, tenant_id=TenantId(tenant_id))
         return etags.answer(request, _shape(connection, row))
+
+
+@router.get("/{tenant_id}/usage")
+def get_tenant_usage(
+    _: Operating, backend: Shared, tenant_id: TenantParameter
+) -> usage_shape.Usage:
+    """What a tenant may use, uses, and has reserved of each resource."""
+    wanted = TenantId(tenant_id)
+    with system_session("administration", settings=backend.settings) as connection:
+        tenants.get(connection, tenant_id=wanted)
+        return usage_shape.usage(usage.of_tenant(in_tenant(connection, wanted)))
 
 
 @router.patch("/{tenant_id}", response_model=OperatedTenant)
