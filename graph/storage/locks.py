@@ -7,16 +7,16 @@ job whose worker was stopped and goes on later is never run twice at the same ti
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 import psycopg
 from sqlalchemy import Connection, text
+from typing_extensions import override
 
 from graph.model.names import LockName
 from graph.settings import Settings
-from graph.storage.engine import Role, dedicated, engine
+from graph.storage.engine import Role, engine
 from graph.storage.failures import translated
+from graph.storage.own_connection import OwnConnection
 
 # An advisory lock on one 64 bit key is listed as two halves. It belongs to its database.
 _HELD = """
@@ -37,17 +37,13 @@ _TRY = text("select pg_try_advisory_xact_lock(:key)")
 _HELD_HERE = _HELD.replace("granted", "granted and pid = pg_backend_pid()")
 
 
-class SessionLock:
-    """An exclusive lock by name, on a connection of its own.
-
-    Raises StorageError, from every method, when that connection has died: the lock is lost then.
-    """
+class SessionLock(OwnConnection):
+    """An exclusive lock by name; lost when its connection has died."""
 
     def __init__(self, settings: Settings, name: LockName, *, role: Role = "worker") -> None:
         """Connected afterwards, but not holding the lock."""
+        super().__init__(settings, role)
         self._key = _key(name)
-        with translated():
-            self._connection = dedicated(settings, role)
 
     def acquire(self) -> bool:
         """Whether the lock is held afterwards; never waits. Once is enough: locks add up."""
@@ -57,29 +53,19 @@ class SessionLock:
         """Whether the session that took the lock still lives and holds it."""
         return self._ask(_HELD_HERE, self._key)
 
+    @override
     def close(self) -> None:
         """Free the lock and end its session; a second time does nothing."""
         # Said aloud, because the server notices the end of a session a little later. If it cannot
         # be said, the session is over and the lock is free, or soon will be.
         with suppress(psycopg.Error):
             self._connection.execute("select pg_advisory_unlock_all()")
-        self._connection.close()
+        super().close()
 
     def _ask(self, query: str, value: int) -> bool:
         with translated():
             row = self._connection.execute(query.encode(), [value]).fetchone()
         return row is not None and bool(row[0])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def is_held(settings: Settings, name: LockName, *, role: Role = "app") -> bool:

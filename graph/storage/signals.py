@@ -4,14 +4,12 @@ A call says only "look again". It may be lost (a reconnecting listener misses wh
 meanwhile), so every listener also looks at intervals.
 """
 
-from types import TracebackType
-from typing import Self
-
 from sqlalchemy import Connection, text
 
 from graph.settings import Settings
-from graph.storage.engine import Role, dedicated
+from graph.storage.engine import Role
 from graph.storage.failures import translated
+from graph.storage.own_connection import OwnConnection
 
 # A job may have become ready, or a slot free.
 JOBS_CHANNEL = "codeloom_jobs"
@@ -26,18 +24,15 @@ def tell(conn: Connection, channel: str = JOBS_CHANNEL) -> None:
     conn.execute(_TELL, {"channel": channel})
 
 
-class Listener:
-    """A connection of its own that waits for calls on one channel.
-
-    Raises StorageError, from every method, when the connection has died; open a new one then.
-    """
+class Listener(OwnConnection):
+    """Waits for calls on one channel."""
 
     def __init__(
         self, settings: Settings, channel: str = JOBS_CHANNEL, *, role: Role = "dispatcher"
     ) -> None:
         """Calls that are committed from now on are heard."""
+        super().__init__(settings, role)
         with translated():
-            self._connection = dedicated(settings, role)
             self._connection.execute(f'listen "{channel}"')  # the names are constants of ours
 
     def wait(self, seconds: float) -> bool:
@@ -52,18 +47,3 @@ class Listener:
             return [
                 call.payload for call in self._connection.notifies(timeout=seconds, stop_after=1)
             ]
-
-    def close(self) -> None:
-        """End the connection; a second time does nothing."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
