@@ -9,8 +9,10 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,10 +81,17 @@ def place() -> Iterator[Path]:
 @pytest.fixture
 def hold() -> Iterator[Callable[..., Holder]]:
     """Start a holder on a home; whatever still runs at the end of the test is killed."""
+    with holders(spawn) as begin:
+        yield begin
+
+
+@contextmanager
+def holders(spawn: Callable[..., subprocess.Popen[str]]) -> Iterator[Callable[..., Holder]]:
+    """Start programs of a kind and wait until each is ready; all are killed at the end."""
     started: list[Holder] = []
 
-    def begin(home: Path, *, user: int | None = None) -> Holder:
-        process = spawn(home, user=user)
+    def begin(home: Path, *arguments: str, **options: Any) -> Holder:
+        process = spawn(home, *arguments, **options)
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:

@@ -1,6 +1,5 @@
 """The whole stack on its real parts: started, asked, refused, stopped and killed."""
 
-import json
 import os
 import signal
 import socket
@@ -19,7 +18,7 @@ from graph.settings import Settings
 from service.embedded import services, stack
 from service.embedded.errors import AddressTaken
 from service.embedded.state import RunningServer, StateDirectory
-from tests.service.embedded.conftest import Holder, eventually
+from tests.service.embedded.conftest import Holder, eventually, holders
 
 ROOT = Path(__file__).parents[3]
 RUNNER = Path(__file__).parent / "runner.py"
@@ -49,24 +48,8 @@ def spawn(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[s
 @pytest.fixture
 def run() -> Iterator[Run]:
     """Start a stack and wait until it is ready; killed at the end if it still runs."""
-    started: list[Holder] = []
-
-    def begin(home: Path, *arguments: str, **environment: str) -> Holder:
-        process = spawn(home, *arguments, **environment)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise AssertionError(process.communicate()[1])
-        said = json.loads(line)
-        holder = Holder(process, said["children"], said["database_url"], said["redis_url"])
-        started.append(holder)
-        return holder
-
-    yield begin
-    for holder in started:
-        holder.process.kill()
-        holder.process.communicate()
-        assert eventually(lambda holder=holder: holder.session_members() == [], 10)
+    with holders(spawn) as begin:
+        yield begin
 
 
 def found(home: Path) -> RunningServer:
@@ -143,7 +126,7 @@ def test_parts_with_an_address_are_used_and_not_started(
     assert set(holder.children) == ALL - {"postgres", "valkey"}
     assert holder.database_url == empty_database_url
     with redis.Redis.from_url(redis_url) as client:
-        assert client.exists("codeloom:worker:ready")
+        assert client.exists(services.WORKER_READY_KEY)
     assert holder.stop() == 0
     assert not (home / "postgres").exists()
     assert not (home / "valkey").exists()
