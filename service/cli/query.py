@@ -82,52 +82,27 @@ def definition(
     _show(answer, _SYMBOL_COLUMNS, _symbols(one["symbol"] for one in answer["items"]), json=json)
 
 
-@query.command("references")
-def references(
-    symbol: SymbolArgument,
-    *,
-    repo: Repo = None,
-    ref: Ref = None,
-    path: InPath = None,
-    limit: Limit = 50,
-    json: Json = False,
-) -> None:
-    """Where a symbol is used."""
-    with opened(repo, ref) as target:
-        answer = target.linked("references", symbol, path, limit)
-    _show(answer, _LINK_COLUMNS, link_rows(answer["items"]), json=json)
+def _linked(what: str, meaning: str) -> None:
+    """A command about the symbols that one symbol is linked with."""
+
+    @query.command(what, help=meaning)
+    def _(
+        symbol: SymbolArgument,
+        *,
+        repo: Repo = None,
+        ref: Ref = None,
+        path: InPath = None,
+        limit: Limit = 50,
+        json: Json = False,
+    ) -> None:
+        with opened(repo, ref) as target:
+            answer = target.linked(what, symbol, path, limit)
+        _show(answer, _LINK_COLUMNS, link_rows(answer["items"]), json=json)
 
 
-@query.command("callers")
-def callers(
-    symbol: SymbolArgument,
-    *,
-    repo: Repo = None,
-    ref: Ref = None,
-    path: InPath = None,
-    limit: Limit = 50,
-    json: Json = False,
-) -> None:
-    """Who calls a symbol."""
-    with opened(repo, ref) as target:
-        answer = target.linked("callers", symbol, path, limit)
-    _show(answer, _LINK_COLUMNS, link_rows(answer["items"]), json=json)
-
-
-@query.command("callees")
-def callees(
-    symbol: SymbolArgument,
-    *,
-    repo: Repo = None,
-    ref: Ref = None,
-    path: InPath = None,
-    limit: Limit = 50,
-    json: Json = False,
-) -> None:
-    """What a symbol calls."""
-    with opened(repo, ref) as target:
-        answer = target.linked("callees", symbol, path, limit)
-    _show(answer, _LINK_COLUMNS, link_rows(answer["items"]), json=json)
+_linked("references", "Where a symbol is used.")
+_linked("callers", "Who calls a symbol.")
+_linked("callees", "What a symbol calls.")
 
 
 @query.command("outline")
