@@ -26,7 +26,15 @@ _INTERRUPTED = 130
 def main() -> None:
     """The command that the arguments of this process ask for."""
     from graph import telemetry
-    from service.cli import admin, commands, ingest, query, scan  # noqa: F401 - they register commands
+    from service.cli import (  # noqa: F401 - they register commands
+        admin_credentials,
+        admin_keys,
+        admin_tenants,
+        commands,
+        ingest,
+        query,
+        scan,
+    )
     from service.cli.screen import complain
 
     # Logs of the rooms below are not what somebody at a terminal asked for.
