@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from graph.errors import CommitNotFound
+from graph.errors import CodeloomError, CommitNotFound
 from workers.git import failures
-from workers.git.command import GitLimits, Network, ShouldStop, never, run
+from workers.git.command import Answer, GitLimits, Network, ShouldStop, never, run
 from workers.git.local import LocalRepository
 from workers.git.remotes import HttpsRemote
 
@@ -62,10 +62,7 @@ def fetch_remote(
         should_stop=should_stop,
     )
     if answer.code != 0:
-        # Git says so only of small packs: of one with many objects it finds that it is damaged.
-        if fetched_bytes(scratch) >= limits.file_bytes:
-            raise failures.fetch_too_large()
-        raise failures.from_complaint(answer.code, answer.complaint, what=str(remote))
+        raise _failure(answer, remote, limits, fetched=fetched_bytes(scratch))
     # The fetch noted the remote as one that owes us objects. Nobody is asked for anything again.
     _configure(git_dir, sha256=len(commit) > 40)  # noqa: PLR2004  sha-1
     return _opened(
@@ -77,6 +74,15 @@ def fetch_remote(
         should_stop=should_stop,
         filtered=True,
     )
+
+
+def _failure(
+    answer: Answer, remote: HttpsRemote, limits: GitLimits, *, fetched: int
+) -> CodeloomError:
+    # Git says so only of small packs: of one with many objects it finds that it is damaged.
+    if fetched >= limits.file_bytes:
+        return failures.fetch_too_large()
+    return failures.from_complaint(answer.code, answer.complaint, what=str(remote))
 
 
 def fetched_bytes(scratch: Path) -> int:
