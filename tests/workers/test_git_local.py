@@ -87,7 +87,7 @@ class TestWhichCommit:
         repo.git("branch", "feature/x", first)
         found = {
             wanted: resolve(repo.path, home, wanted).commit
-            for wanted in ("main", "v1", "feature/x", "refs/pull/7/head", first, second[:9])
+            for wanted in ("main", "v1", "feature/x", "refs/pull/7/head", first)
         }
         assert found == {
             "main": second,
@@ -95,7 +95,6 @@ class TestWhichCommit:
             "feature/x": first,
             "refs/pull/7/head": first,
             first: first,
-            second[:9]: second,
         }
         assert resolve(repo.path, home, first).ref is None
         assert resolve(repo.path, home, "v1").branch_or_tag == "v1"
@@ -108,6 +107,18 @@ class TestWhichCommit:
         assert first != second
         assert resolve(repo.path, home, "refs/heads/same").commit == second
         assert resolve(repo.path, home, "same").commit == second
+
+    def test_an_abbreviation_is_no_ref_but_may_be_the_name_of_one(
+        self, repo: Repo, home: Path
+    ) -> None:
+        first, second = repo.commit({"a": "1"}), repo.commit({"a": "2"})
+        for length in (7, 9, 39):
+            with pytest.raises(RefNotFound, match=f"has to be given whole: {second}"):
+                resolve(repo.path, home, second[:length])
+        with pytest.raises(RefNotFound, match="by its whole id"):
+            resolve(repo.path, home, "0123456")
+        repo.git("branch", second[:9], first)
+        assert resolve(repo.path, home, second[:9]).commit == first
 
     def test_an_abbreviation_of_two_commits_is_none(self, repo: Repo, home: Path) -> None:
         tree = repo.git("rev-parse", repo.commit() + "^{tree}")

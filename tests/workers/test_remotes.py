@@ -1,5 +1,6 @@
 """The grammar of remotes: what is taken, in which form, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,28 @@ def test_what_is_not_an_https_url_is_refused_without_being_repeated(text: str) -
     with pytest.raises(RemoteNotAllowed) as refused:
         remotes.parse(text, allow_local=False)
     assert "password" not in refused.value.message.replace("or a password", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("git@github.com:pallets/flask.git", "https form: https://github.com/pallets/flask.git."),
+        ("github.com:pallets/flask", "https form: https://github.com/pallets/flask."),
+        ("git@Git.Example.com:/a", "https form: https://git.example.com/a."),
+        ("ssh://git@github.com/pallets/flask", "https form: https://github.com/pallets/flask."),
+        ("ssh://me:secret@example.com:2222/a", "https form: https://example.com/a."),
+        ("git+ssh://example.com/a", "https form: https://example.com/a."),
+        ("ssh://-oProxyCommand=touch/a", "https form: https://host/path."),
+        ("git@host:a?b", "https form: https://host/path."),
+        ("git://example.com/a", "must be an https URL"),
+        ("a:b", "must be an https URL"),
+        ("me:secret@host:a", "must be an https URL"),
+    ],
+)
+def test_an_address_of_ssh_is_refused_with_the_one_to_use(text: str, said: str) -> None:
+    with pytest.raises(RemoteNotAllowed, match=re.escape(said)) as refused:
+        remotes.parse(text, allow_local=True)
+    assert "secret" not in refused.value.message
 
 
 def test_a_path_is_a_remote_only_where_it_is_allowed() -> None:

@@ -30,6 +30,12 @@ _SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$&*+,;=:@-]|%[2-7][0-9A-Fa-f])+")
 _ENCODED_TRICK = re.compile(r"%(?:2[eEfF]|5[cC]|7[fF])")  # . / \ DEL in disguise
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
+# `git@host:path`, as forges offer it to be copied, also without the user; the same as a URL.
+_SSH = re.compile(
+    r"(?:(?:git\+)?ssh://(?:[^/@]*@)?(?P<host>[^/@:]+)(?::[0-9]*)?/"
+    r"|(?=[^/:]*[@.])(?:[^/@:]*@)?(?P<short>[^/@:]+):(?!//))/?(?P<path>.+)"
+)
+
 # They answer an address without `.git` by a redirect, and redirects are refused.
 _FORGES = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org")
 
@@ -91,6 +97,10 @@ def parse(text: str, *, allow_local: bool) -> Remote:
         raise RemoteNotAllowed("The address is empty or holds control characters.")
     if text.startswith(("/", "file:///")):
         return _parse_local(text, allow_local=allow_local)
+    if ssh := _SSH.fullmatch(text):
+        raise RemoteNotAllowed(
+            f"Repositories are not fetched over SSH. Give the https form: {_https_form(ssh)}."
+        )
     if not text.lower().startswith("https://"):
         raise RemoteNotAllowed(
             "The address must be an https URL" + (" or an absolute path." if allow_local else ".")
@@ -121,6 +131,14 @@ def _parse_https(text: str) -> HttpsRemote:
     host = _checked_host(match["host"])
     port = _checked_port(match["port"])
     return HttpsRemote(url=f"https://{host}{port}{_checked_path(match['path'])}", host=host)
+
+
+def _https_form(ssh: re.Match[str]) -> str:
+    """Made of the host and the path alone: what goes before them may be a secret."""
+    try:
+        return _parse_https(f"https://{ssh['host'] or ssh['short']}/{ssh['path']}").url
+    except RemoteNotAllowed:
+        return "https://host/path"
 
 
 def _split_path(text: str) -> tuple[str, str, str]:

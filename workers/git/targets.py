@@ -131,7 +131,7 @@ def _choose(refs: dict[str, str], wanted: str | None, *, what: str) -> Target:
             return Target(commit, name, is_default=refs.get("ref:HEAD") == name)
     if not refs:
         raise RepositoryEmpty(f"{what} is empty, or it is not a Git repository.")
-    raise _unknown(wanted, what, abbreviation_hint=True)
+    raise _unknown(wanted, what)
 
 
 def resolve_local(
@@ -155,15 +155,20 @@ def resolve_local(
     )
     if answer.code != 0:
         raise failures.from_complaint(answer.code, answer.complaint, what=str(repository))
-    for (_, ref), line in zip(names, answer.output.decode().splitlines(), strict=True):
+    for (name, ref), line in zip(names, answer.output.decode().splitlines(), strict=True):
         if _FULL_ID.fullmatch(line):
+            if ref is None and not is_commit_id(name):
+                raise RefNotFound(
+                    f"{repository} has no branch or tag named {wanted!r}. It is the beginning of a"
+                    f" commit's id, which has to be given whole: {line}."
+                )
             is_default = ref is not None and ref in ("HEAD", repository.head_ref())
             return Target(line, ref, is_default=is_default)
     if "is ambiguous" in answer.complaint:
         raise RefNotFound(f"{wanted!r} is the beginning of more than one commit id.")
     if wanted is None or repository.has_no_refs():
         raise RepositoryEmpty(f"{repository} has no commit on its current branch.")
-    raise _unknown(wanted, str(repository), abbreviation_hint=False)
+    raise _unknown(wanted, str(repository))
 
 
 def _local_names(repository: LocalRepository, wanted: str | None) -> list[tuple[str, str | None]]:
@@ -179,10 +184,10 @@ def _local_names(repository: LocalRepository, wanted: str | None) -> list[tuple[
     return names
 
 
-def _unknown(wanted: str, what: str, *, abbreviation_hint: bool) -> CodeloomError:
+def _unknown(wanted: str, what: str) -> CodeloomError:
     if is_commit_id(wanted):
         return CommitNotFound(f"{what} has no commit {wanted}.")
     hint = ""
-    if abbreviation_hint and _ABBREVIATED_ID.fullmatch(wanted):
-        hint = " A commit of a remote repository has to be given by its whole id."
+    if _ABBREVIATED_ID.fullmatch(wanted):
+        hint = " A commit has to be given by its whole id."
     return RefNotFound(f"{what} has no branch, tag or commit named {wanted!r}.{hint}")
