@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     # Older audit events are in the object store only; ended keys are removed. In days.
     audit_retention_days: int = Field(default=90, ge=30)
     key_retention_days: int = Field(default=90, ge=30)
+    # Of a repository: the heads of its refs, its newest snapshots, and all that are younger.
+    snapshots_kept: PositiveInt = 20
+    snapshot_retention_days: PositiveInt = 30
 
     # --- what is told --------------------------------------------------------------------------
     log_level: Literal["debug", "info", "warning", "error"] = "info"

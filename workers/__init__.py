@@ -20,7 +20,7 @@ Its laws.
 2. A stage takes values, returns values, and may be run twice. Nothing is visible before the last.
 3. Progress, cancelling and budgets are looked at between items. No signal, no exception from
    outside, cuts an item in half.
-4. An error becomes an outcome in one place: `tasks/ingest.py`.
+4. An error becomes an outcome in one place: `tasks/jobs.py`.
 5. What a remote or a repository says is hostile. The rules for git are in `workers.git`.
 
 A worked example. `facade.request_ingestion` writes a job in the caller's transaction. Its commit

@@ -4,18 +4,20 @@ Functions that take a connection work inside the caller's `tenant_session` and b
 commits. The dispatcher is woken by that commit, so only `revoke_task` has to talk to Celery.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
 
+from graph.errors import QuotaExceeded
 from graph.model.ids import ApiKeyId, ErasureId, JobId, RepositoryId
-from graph.model.jobs import JobState
+from graph.model.jobs import PURGE, JobState
 from graph.settings import Settings
 from graph.storage import jobs, locks, repositories
 from graph.storage.jobs import Job
 from graph.storage.session import Connection
-from workers import erasure
+from workers import erasure, kinds
 from workers.git import remotes, targets
 from workers.git.remotes import Remote
 from workers.queues import LEADER_LOCK
@@ -79,6 +81,63 @@ def request_ingestion(
         force=force,
         created_by=created_by,
     )
+
+
+def request_job(
+    conn: Connection,
+    *,
+    kind: str,
+    parameters: Mapping[str, object],
+    may_use: Callable[[RepositoryId], None],
+    created_by: ApiKeyId | None = None,
+) -> Job:
+    """A job of any kind, asked for by its parameters; `kinds` says which a kind takes.
+
+    `may_use` raises for a repository that is not the caller's. Raises TenantValidationError for an
+    unknown kind and for parameters that do not fit, and what the kind's own request raises.
+    """
+    wanted = kinds.read(kind, parameters)
+    may_use(RepositoryId(wanted.repository_id))
+    match wanted:
+        case kinds.Ingest():
+            return request_ingestion(
+                conn,
+                repository_id=RepositoryId(wanted.repository_id),
+                ref=wanted.ref,
+                commit=wanted.commit,
+                force=wanted.force,
+                created_by=created_by,
+            )
+        case kinds.Purge():
+            return request_purge(
+                conn, repository_id=RepositoryId(wanted.repository_id), created_by=created_by
+            )
+
+
+def request_purge(
+    conn: Connection, *, repository_id: RepositoryId, created_by: ApiKeyId | None = None
+) -> Job:
+    """The job that removes what nobody can ask a repository for any more, itself removed or not.
+
+    Raises RepositoryNotFound, QuotaExceeded.
+    """
+    repository = repositories.removed_or_not(conn, repository_id=repository_id)
+    return jobs.request(conn, repository=repository, kind=PURGE, created_by=created_by)
+
+
+def remove_repository(
+    conn: Connection, *, repository_id: RepositoryId, created_by: ApiKeyId | None = None
+) -> None:
+    """The repository is gone for every reader, and a job removes what is left of it.
+
+    Raises RepositoryNotFound.
+    """
+    repositories.delete(conn, repository_id=repository_id)
+    try:
+        request_purge(conn, repository_id=repository_id, created_by=created_by)
+    except QuotaExceeded:
+        # The queue is full. What runs by the clock asks for the purge again.
+        _log.info("purge.postponed", repository_id=str(repository_id))
 
 
 def cancel(conn: Connection, *, job_id: JobId) -> Job:

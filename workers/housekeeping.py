@@ -1,18 +1,23 @@
 """What is done by the clock. Each function may be killed anywhere and may run twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import structlog
+
+from graph.errors import QuotaExceeded
 from graph.model.ids import TenantId
 from graph.settings import Settings
-from graph.storage import retention
+from graph.storage import purging, retention
 from graph.storage.artifacts import ArtifactStore, FileStore, open_store
 from graph.storage.session import Connection, system_session, tenant_session
-from workers import scratch
+from workers import facade, scratch
 
 # What one transaction removes.
 _BATCH = 5000
 # No upload takes a day: a job has an hour.
 _ORPHANED_SECONDS = 24 * 60 * 60
+
+_log = structlog.get_logger(__name__)
 
 
 def remove_expired(settings: Settings) -> int:
@@ -30,15 +35,12 @@ def remove_expired(settings: Settings) -> int:
 def archive_audit_events(settings: Settings) -> int:
     """Move old audit events of every tenant into the object store."""
     store = open_store(settings.artifacts)
-    moved, last = 0, None
-    while True:
-        with system_session("maintenance", settings=settings) as conn:
-            page = retention.every_tenant(conn, after=last)
-        for tenant_id in page:
-            last = tenant_id
-            moved += _archive(settings, store, tenant_id)
-        if not page:
-            return moved
+    return sum(_archive(settings, store, tenant_id) for tenant_id in _every_tenant(settings))
+
+
+def purge_repositories(settings: Settings) -> int:
+    """Ask for a purge of every repository that has something to purge."""
+    return sum(_ask_for_purges(settings, tenant_id) for tenant_id in _every_tenant(settings))
 
 
 def sweep_scratch(settings: Settings) -> int:
@@ -48,6 +50,33 @@ def sweep_scratch(settings: Settings) -> int:
     if isinstance(store, FileStore):  # others let their service expire unfinished uploads
         removed += store.sweep(older_than_seconds=_ORPHANED_SECONDS)
     return removed
+
+
+def _every_tenant(settings: Settings) -> Iterator[TenantId]:
+    last: TenantId | None = None
+    while True:
+        with system_session("maintenance", settings=settings) as conn:
+            page = retention.every_tenant(conn, after=last)
+        if not page:
+            return
+        yield from page
+        last = page[-1]
+
+
+def _ask_for_purges(settings: Settings, tenant_id: TenantId) -> int:
+    with tenant_session(tenant_id, role="worker", settings=settings) as conn:
+        wanted = purging.to_purge(conn, keep=settings.snapshots_kept)
+    asked = 0
+    for repository_id in wanted:
+        try:
+            with tenant_session(tenant_id, role="worker", settings=settings) as conn:
+                facade.request_purge(conn, repository_id=repository_id)
+        except QuotaExceeded:
+            # The tenant's queue is full; tomorrow is soon enough.
+            _log.info("purge.postponed", repository_id=str(repository_id))
+            break
+        asked += 1
+    return asked
 
 
 def _archive(settings: Settings, store: ArtifactStore, tenant_id: TenantId) -> int:

@@ -53,6 +53,11 @@ PERIODIC = (
         "Old audit events go to the object store, are read back, and only then leave the table.",
     ),
     Periodic(
+        "purge_repositories",
+        timedelta(days=1),
+        "A job for each repository that has snapshots past their retention, or was removed.",
+    ),
+    Periodic(
         "sweep_scratch",
         timedelta(hours=1),
         "Folders and uploads that killed workers of this machine left.",

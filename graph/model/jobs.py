@@ -64,11 +64,25 @@ class JobKind:
 
     name: str
     meaning: str
+    # Whether it is about a ref or commit of the repository, and may fetch from its remote.
+    reads_remote: bool = False
+    # Whether its minutes and bytes are of the tenant's month. Tidying up is nobody's to pay for.
+    charged: bool = False
+    # Whether it is still wanted for a repository that was removed.
+    of_removed: bool = False
 
 
-JOB_KINDS: tuple[JobKind, ...] = (
-    JobKind("ingest", "The ref answers with a snapshot of its commit."),
+INGEST = JobKind(
+    "ingest", "The ref answers with a snapshot of its commit.", reads_remote=True, charged=True
 )
+PURGE = JobKind(
+    "purge",
+    "What nobody can ask for any more is gone: old snapshots, and what only they held.",
+    of_removed=True,
+)
+
+JOB_KINDS: tuple[JobKind, ...] = (INGEST, PURGE)
+KIND_BY_NAME = {kind.name: kind for kind in JOB_KINDS}
 
 
 @dataclass(frozen=True, slots=True)

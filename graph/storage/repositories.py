@@ -85,6 +85,8 @@ class Repository:
     url: str
     default_ref: str | None
     created_at: datetime
+    # Gone for every reader; what is left of it is about to be purged.
+    removed: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -129,9 +131,21 @@ def get(conn: Connection, *, repository_id: RepositoryId, lock: bool = False) ->
     return _found(conn.execute(query).first())
 
 
-def by_number(conn: Connection, *, number: RepositoryNumber) -> Repository:
-    """The repository with this number; raises RepositoryNotFound, also for a removed one."""
-    return _found(conn.execute(_present(conn).where(repositories.c.number == number)).first())
+def by_number(
+    conn: Connection, *, number: RepositoryNumber, removed_too: bool = False
+) -> Repository:
+    """The repository with this number; raises RepositoryNotFound, unless asked also for removed."""
+    among = _every(conn) if removed_too else _present(conn)
+    return _found(conn.execute(among.where(repositories.c.number == number)).first())
+
+
+def removed_or_not(conn: Connection, *, repository_id: RepositoryId) -> Repository:
+    """The repository, also after its removal, as long as its row is there.
+
+    Raises RepositoryNotFound.
+    """
+    query = _every(conn).where(repositories.c.repository_id == repository_id)
+    return _found(conn.execute(query).first())
 
 
 def find_by_url(conn: Connection, *, url: str) -> Repository | None:
@@ -202,10 +216,12 @@ def delete(conn: Connection, *, repository_id: RepositoryId) -> Repository:
     return removed
 
 
+def _every(conn: Connection) -> Select[Any]:
+    return select(repositories).where(repositories.c.tenant_id == tenant_of(conn))
+
+
 def _present(conn: Connection) -> Select[Any]:
-    return select(repositories).where(
-        repositories.c.tenant_id == tenant_of(conn), repositories.c.deleted_at.is_(None)
-    )
+    return _every(conn).where(repositories.c.deleted_at.is_(None))
 
 
 def _check_lengths(*, url: str, name: str, default_ref: str | None) -> None:
@@ -233,4 +249,5 @@ def _repository(row: Row[Any]) -> Repository:
         url=row.url,
         default_ref=row.default_ref,
         created_at=row.created_at,
+        removed=row.deleted_at is not None,
     )

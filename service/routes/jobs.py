@@ -1,6 +1,6 @@
 """Ingestions are asked for, and every job is watched and cancelled, here."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from graph.errors import JobNotFound, PermissionMissing, RepositoryNotFound
 from graph.model.ids import JobId, RepositoryId
 from graph.model.jobs import JobState
+from graph.model.tenants import Scope
 from graph.queries.page import Page
 from graph.storage import jobs, repositories
 from graph.storage.keys import Caller
@@ -25,6 +26,18 @@ from workers import facade
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
 JobParameter = Annotated[UUID, Path(description="The job.")]
+Kind = Literal["ingest", "purge"]
+
+# What removes something needs more than what adds.
+_SCOPES: dict[Kind, Scope] = {"ingest": Scope.INGEST, "purge": Scope.ADMIN}
+
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "headers": {
+            "Location": {"description": "Where to watch the job.", "schema": {"type": "string"}}
+        }
+    }
+}
 
 
 class Ingestion(schemas.Request):
@@ -48,6 +61,20 @@ class Ingestion(schemas.Request):
     )
 
 
+class NewJob(schemas.Request):
+    """A job of any kind.
+
+    `ingest` takes repository_id, ref, commit and force, `purge` a repository_id.
+    """
+
+    kind: Kind
+    parameters: dict[str, Any] = Field(
+        default={},
+        description="What the job is about.",
+        examples=[{"repository_id": "0197a1fb-e97e-7f72-b305-cb318fa2e2c1", "ref": "main"}],
+    )
+
+
 class AttemptPage(schemas.Page[shape.Attempt]):
     """Attempts of a job, oldest first."""
 
@@ -60,16 +87,7 @@ class JobPage(schemas.Page[shape.Job]):
     "/repositories/{repository_id}/ingestions",
     status_code=202,
     response_model=shape.Job,
-    responses={
-        202: {
-            "headers": {
-                "Location": {
-                    "description": "Where to watch the job.",
-                    "schema": {"type": "string"},
-                }
-            }
-        }
-    },
+    responses=_ACCEPTED,
 )
 def request_ingestion(
     write: IngestWrite, repository_id: RepositoryParameter, body: Ingestion | None = None
@@ -87,9 +105,26 @@ def request_ingestion(
             force=wanted.force,
             created_by=write.caller.key_id,
         )
-        return Answer(
-            shape.job(job), 202, target=Target("job", job.id), location=f"/v1/jobs/{job.id}"
+        return _accepted(job)
+
+    return write.run(work)
+
+
+@router.post("/jobs", status_code=202, response_model=shape.Job, responses=_ACCEPTED)
+def request_job(write: IngestWrite, body: NewJob) -> Response:
+    """Ask for a job of any kind."""
+
+    def work(connection: Connection) -> Answer:
+        if _SCOPES[body.kind] not in write.caller.scopes:
+            raise PermissionMissing(f"This needs a key with the scope {_SCOPES[body.kind]}.")
+        job = facade.request_job(
+            connection,
+            kind=body.kind,
+            parameters=body.parameters,
+            may_use=lambda repository_id: may_use(write.caller, repository_id),
+            created_by=write.caller.key_id,
         )
+        return _accepted(job)
 
     return write.run(work)
 
@@ -211,6 +246,10 @@ def get_task(
         info = facade.task_info(connection, task_id=task_id)
     _seen(caller, info.job)
     return shape.task(info)
+
+
+def _accepted(job: jobs.Job) -> Answer:
+    return Answer(shape.job(job), 202, target=Target("job", job.id), location=f"/v1/jobs/{job.id}")
 
 
 def _seen(caller: Caller, job: jobs.Job) -> jobs.Job:

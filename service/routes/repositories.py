@@ -150,11 +150,15 @@ def change_repository(
 
 @router.delete("/{repository_id}", status_code=204, response_class=Response)
 def delete_repository(write: AdminChange, repository_id: RepositoryParameter) -> Response:
-    """Remove a repository with its snapshots; its jobs are cancelled."""
+    """Remove a repository with its snapshots; its jobs are cancelled, a last one tidies up."""
 
     def work(connection: Connection) -> Answer:
         may_use(write.caller, RepositoryId(repository_id))
-        repositories.delete(connection, repository_id=RepositoryId(repository_id))
+        facade.remove_repository(
+            connection,
+            repository_id=RepositoryId(repository_id),
+            created_by=write.caller.key_id,
+        )
         return Answer(status=204)
 
     return write.run(work, current=_current(write, repository_id))

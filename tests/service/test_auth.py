@@ -38,6 +38,7 @@ NEEDS = {
     ("patch", "/v1/repositories/{repository_id}"): "ingest",
     ("delete", "/v1/repositories/{repository_id}"): "admin",
     ("post", "/v1/repositories/{repository_id}/ingestions"): "ingest",
+    ("post", "/v1/jobs"): "ingest",
     ("post", "/v1/jobs/{job_id}/cancel"): "ingest",
     ("post", "/v1/jobs/{job_id}/retry"): "ingest",
     ("post", "/v1/jobs/{job_id}/discard"): "ingest",

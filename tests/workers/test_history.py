@@ -11,7 +11,7 @@ from graph.storage.session import system_session
 from tests.workers.digest import digest
 from tests.workers.stand import Stand
 from workers.stages import history
-from workers.tasks import ingest
+from workers.tasks import jobs as tasks
 
 FILES = {f"p/m{number}.py": f"def f{number}():\n    return {number}\n" for number in range(20)}
 FILES["p/m4.py"] = "from p.m3 import f3\n\n\ndef f4():\n    return f3()\n"
@@ -22,7 +22,7 @@ def run(stand: Stand, *, force: bool = False) -> Job:
     job_id = stand.request(force=force)
     with system_session("dispatch", settings=stand.settings) as conn:
         (chosen,) = jobs.pick(conn, slots=8, lease_seconds=60)
-    ingest.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
+    tasks.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
     job = stand.job(job_id)
     assert (job.state, job.error_message) == (JobState.SUCCEEDED, None)
     return job

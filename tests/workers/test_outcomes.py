@@ -19,10 +19,9 @@ from graph.storage import jobs
 from graph.storage.session import system_session
 from parsers.sandbox import ParserDidNotStart
 from tests.workers.stand import Stand
-from workers import pipeline
 from workers.git.errors import ScratchFull
 from workers.stopping import WorkerStops
-from workers.tasks import ingest
+from workers.tasks import jobs as tasks
 
 QUEUED, FAILED = JobState.QUEUED, JobState.FAILED
 
@@ -61,8 +60,8 @@ def test_an_error_becomes_one_outcome(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(pipeline, "ingest", fail)
-    ingest.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
+    monkeypatch.setitem(tasks.WORK, "ingest", fail)
+    tasks.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
     job = stand.job(job_id)
     assert (job.state, job.attempt, job.error_code) == (state, attempt, code)
     assert job.error_message
@@ -76,14 +75,14 @@ def test_a_passing_error_is_final_after_the_last_try(
     def fail(*_: object) -> None:
         raise StorageError
 
-    monkeypatch.setattr(pipeline, "ingest", fail)
+    monkeypatch.setitem(tasks.WORK, "ingest", fail)
     monkeypatch.setattr("graph.model.jobs._FIRST_DELAY_SECONDS", 0.0)
     job_id = stand.request("main")
     states = []
     for _ in range(4):
         with system_session("dispatch", settings=stand.settings) as conn:
             (chosen,) = jobs.pick(conn, slots=8, lease_seconds=60)
-        ingest.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
+        tasks.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
         states.append(stand.job(job_id).state)
     assert states == [QUEUED, QUEUED, QUEUED, FAILED]
 
@@ -100,7 +99,7 @@ def test_what_ends_a_cancelled_job_is_not_its_failure(
         stand.until(held.should_stop, "the job knows")  # type: ignore[attr-defined]
         raise CodeloomError("something broke on the way out")
 
-    monkeypatch.setattr(pipeline, "ingest", fail)
-    assert ingest.run(stand.tenant_id, job_id, chosen.epoch, stand.settings) == JobCancelled.code
+    monkeypatch.setitem(tasks.WORK, "ingest", fail)
+    assert tasks.run(stand.tenant_id, job_id, chosen.epoch, stand.settings) == JobCancelled.code
     job = stand.job(job_id)
     assert (job.state, job.error_code) == (JobState.CANCELLED, None)

@@ -24,7 +24,7 @@ from tests.workers import githost
 from tests.workers.gitrepo import Repo
 from tests.workers.stand import Stand
 from workers import facade, failpoints
-from workers.tasks import ingest
+from workers.tasks import jobs as tasks
 
 # Bytes that no compression makes fewer.
 NOISE = 300_000
@@ -113,7 +113,7 @@ def test_fetches_at_once_stay_within_the_month(hosted: Hosted) -> None:
         chosen = jobs.pick(conn, slots=8, lease_seconds=60)
     threads = [
         threading.Thread(
-            target=ingest.run, args=(stand.tenant_id, each.job_id, each.epoch, hosted.settings)
+            target=tasks.run, args=(stand.tenant_id, each.job_id, each.epoch, hosted.settings)
         )
         for each in chosen
     ]
@@ -234,5 +234,5 @@ def run(stand: Stand, settings: Settings, job_id: JobId) -> Job:
     """The job, run in this process."""
     with system_session("dispatch", settings=settings) as conn:
         (chosen,) = jobs.pick(conn, slots=8, lease_seconds=60)
-    ingest.run(stand.tenant_id, job_id, chosen.epoch, settings)
+    tasks.run(stand.tenant_id, job_id, chosen.epoch, settings)
     return stand.job(job_id)

@@ -11,7 +11,7 @@ from tests.workers.digest import digest
 from tests.workers.stand import Stand
 from tests.workers.test_lease import dispatch, wait
 from workers import lease
-from workers.tasks import ingest
+from workers.tasks import jobs as tasks
 
 FILES = {"a.py": "def one():\n    return two()\n\ndef two():\n    return 2\n"}
 
@@ -82,7 +82,7 @@ def test_the_holder_of_a_job_learns_at_its_next_beat(stand: Stand) -> None:
         reason = held.reason()
         assert reason is not None
         held.stop()
-        assert ingest._settle(held, reason, stand.settings) == "queued"
+        assert tasks._settle(held, reason, stand.settings) == "queued"
     assert stand.job(job_id).attempt == 0
 
 

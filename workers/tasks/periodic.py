@@ -22,6 +22,7 @@ from workers.tasks.logged import LoggedTask
 WORK: dict[str, Callable[[Settings], int]] = {
     "remove_expired": housekeeping.remove_expired,
     "archive_audit_events": housekeeping.archive_audit_events,
+    "purge_repositories": housekeeping.purge_repositories,
     "sweep_scratch": housekeeping.sweep_scratch,
     "check_erasures": erasure.check_finished,
 }

@@ -4,7 +4,9 @@ from sqlalchemy import Connection, text
 
 from graph.errors import QuotaExceeded
 from graph.model import limits, names
+from graph.model.jobs import JobKind
 from graph.storage import locks, reservations
+from graph.storage.repositories import Repository
 from graph.storage.session import tenant_of
 
 _FULL = text("""
@@ -30,14 +32,15 @@ def queue_up(conn: Connection) -> None:
     locks.wait_for(conn, names.lock(tenant_of(conn), "queue"))
 
 
-def check(conn: Connection, *, fetches: bool) -> None:
-    """Raise QuotaExceeded if the tenant may not have one more job wait. Call `queue_up` before.
+def check(conn: Connection, kind: JobKind, repository: Repository) -> None:
+    """Raise QuotaExceeded if the tenant may not have one more such job wait.
 
-    Without `fetches`, the job brings nothing from a host.
+    Call `queue_up` before.
     """
     full = conn.execute(_FULL, {"tenant_id": tenant_of(conn)}).first()
     if full is not None:
         resource = limits.BY_NAME["queued_jobs"]
         told = limits.refusal(resource, limit=full.allowed, used=full.waiting, asked=1)
         raise QuotaExceeded(told)
-    reservations.check_month(conn, fetches=fetches)
+    if kind.charged:
+        reservations.check_month(conn, fetches=kind.reads_remote and not repository.is_local)

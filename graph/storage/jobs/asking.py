@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, update
 from graph.errors import JobNotCancellable, JobNotDead, JobNotFound, JobNotRetryable
 from graph.model import names
 from graph.model.ids import JobId, RepositoryNumber
-from graph.model.jobs import ENDED, LIVE, RETRYABLE, JobState
+from graph.model.jobs import ENDED, KIND_BY_NAME, LIVE, RETRYABLE, JobState
 from graph.storage import repositories, signals
 from graph.storage.jobs import admission
 from graph.storage.jobs.reading import Job, job_of, one, query
@@ -91,8 +91,11 @@ def retry(conn: Connection, *, job_id: JobId) -> Job:
     if ended.state not in RETRYABLE:
         raise JobNotRetryable
     if ended.repository is not None:
-        repository = repositories.by_number(conn, number=ended.repository)
-        admission.check(conn, fetches=not repository.is_local)
+        kind = KIND_BY_NAME[ended.kind]
+        repository = repositories.by_number(
+            conn, number=ended.repository, removed_too=kind.of_removed
+        )
+        admission.check(conn, kind, repository)
     statement = (
         update(jobs)
         .where(

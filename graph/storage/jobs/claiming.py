@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from graph.errors import QuotaExceeded, RepositoryNotFound
 from graph.model.ids import JobId, RepositoryNumber, TenantId
+from graph.model.jobs import KIND_BY_NAME, JobKind
 from graph.storage import counters, repositories, reservations
 from graph.storage.jobs import holding
 from graph.storage.repositories import Repository
@@ -19,7 +20,7 @@ from graph.storage.session import tenant_of
 
 _DISPATCHED = text("""
 -- The job, held until the transaction ends: only the first message of the latest dispatch gets it.
-select j.repository, t.state = 'active' as active
+select j.kind, j.repository, t.state = 'active' as active
 from jobs j join tenants t on t.tenant_id = j.tenant_id
 where j.tenant_id = :tenant_id and j.job_id = :job_id and j.epoch = :epoch
   and j.state = 'dispatched'
@@ -106,14 +107,12 @@ def claim(
     if not found.active:
         conn.execute(_PUT_BACK, held)
         return None
-    number = RepositoryNumber(found.repository)
+    kind = KIND_BY_NAME[found.kind]
     try:
         # It may have been removed while the job was asked for.
-        repository = repositories.by_number(conn, number=number)
-        fetches = not repository.is_local
-        allowance = reservations.reserve(
-            conn, job_id=job_id, epoch=epoch, wanted=wanted, fetches=fetches
-        )
+        number = RepositoryNumber(found.repository)
+        repository = repositories.by_number(conn, number=number, removed_too=kind.of_removed)
+        allowance = _promised(conn, held, kind, repository, wanted)
     except (RepositoryNotFound, QuotaExceeded) as error:
         conn.execute(_CLAIM, claimed)
         holding.fail(conn, job_id=job_id, epoch=epoch, code=error.code, message=error.message)
@@ -122,15 +121,39 @@ def claim(
         waits = {"code": QuotaExceeded.code, "message": _WAITS, "delay_seconds": _WAIT_SECONDS}
         conn.execute(_WAIT, {**held, **waits})
         return None
+    return _begun(conn, claimed, kind, repository, allowance)
+
+
+def _promised(
+    conn: Connection, held: dict[str, Any], kind: JobKind, repository: Repository, wanted: Allowance
+) -> Allowance | None:
+    if not kind.charged:
+        return wanted
+    return reservations.reserve(
+        conn,
+        job_id=held["job_id"],
+        epoch=held["epoch"],
+        wanted=wanted,
+        fetches=kind.reads_remote and not repository.is_local,
+    )
+
+
+def _begun(
+    conn: Connection,
+    claimed: dict[str, Any],
+    kind: JobKind,
+    repository: Repository,
+    allowance: Allowance,
+) -> ClaimedJob:
     row = conn.execute(_CLAIM, claimed).one()
-    if row.commit_sha is None:
+    if kind.reads_remote and row.commit_sha is None:
         # Each try looks at the ref anew, so each takes a later place among the results.
-        generation = counters.take(conn, name="generations", repository=number)
-        conn.execute(_SET_GENERATION, {**held, "generation": generation})
+        generation = counters.take(conn, name="generations", repository=repository.number)
+        conn.execute(_SET_GENERATION, {**claimed, "generation": generation})
     return ClaimedJob(
-        id=job_id,
-        tenant_id=tenant_of(conn),
-        epoch=epoch,
+        id=claimed["job_id"],
+        tenant_id=claimed["tenant_id"],
+        epoch=claimed["epoch"],
         kind=row.kind,
         repository=repository,
         ref=row.ref,

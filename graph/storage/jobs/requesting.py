@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, update
 
-from graph.errors import TenantValidationError
 from graph.model.ids import ApiKeyId, JobId, RepositoryNumber, new_id
-from graph.model.jobs import JOB_KINDS, MAX_ATTEMPTS, JobState
+from graph.model.jobs import INGEST, MAX_ATTEMPTS, JobKind, JobState
 from graph.storage import counters, signals
 from graph.storage.jobs import admission
 from graph.storage.jobs.reading import Job, job_of, one, query
@@ -20,14 +19,12 @@ from graph.storage.refs import DEFAULT
 from graph.storage.repositories import Repository
 from graph.storage.session import tenant_of
 
-_KINDS = frozenset(kind.name for kind in JOB_KINDS)
-
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a request asks for."""
 
-    kind: str
+    kind: JobKind
     repository: RepositoryNumber
     ref: str | None
     commit: str | None
@@ -36,6 +33,8 @@ class _Asked:
     @property
     def flight(self) -> str:
         """Jobs that must not run at once."""
+        if not self.kind.reads_remote:
+            return f"kind:{self.kind.name}"
         if self.ref is None and self.commit is not None:
             return f"commit:{self.commit}"
         return f"ref:{self.ref or DEFAULT}"
@@ -45,7 +44,7 @@ def request(
     conn: Connection,
     *,
     repository: Repository,
-    kind: str = "ingest",
+    kind: JobKind = INGEST,
     ref: str | None = None,
     commit: str | None = None,
     force: bool = False,
@@ -53,23 +52,21 @@ def request(
     created_by: ApiKeyId | None = None,
     trace_parent: str | None = None,
 ) -> Job:
-    """A job that will bring the ref to its commit: a new one, or the one that already waits for it.
+    """A job of this kind: a new one, or the one that already waits for the same.
 
-    Without a ref it is the repository's default one. With a commit and no ref, a snapshot is made
-    and no head is moved. Raises QuotaExceeded when too many jobs wait or the month is used up,
-    TenantValidationError for an unknown kind.
+    An ingestion without a ref is of the repository's default one; with a commit and no ref, a
+    snapshot is made and no head is moved. Raises QuotaExceeded when too many jobs wait or the month
+    is used up.
     """
-    if ref is None and commit is None:
+    if kind.reads_remote and ref is None and commit is None:
         ref = repository.default_ref
-    if kind not in _KINDS:
-        raise TenantValidationError("There is no such kind of job.")
     asked = _Asked(kind, repository.number, ref, commit, force)
     admission.queue_up(conn)
     waiting = _waiting(conn, asked)
     if waiting is not None and waiting.commit == asked.commit:
         return _join(conn, waiting, asked)
     if waiting is None:  # else it takes the place of that one
-        admission.check(conn, fetches=not repository.is_local)
+        admission.check(conn, kind, repository)
     told = {"priority": priority, "created_by": created_by, "trace_parent": trace_parent}
     return _insert(conn, asked, told, replaced=waiting)
 
@@ -81,7 +78,7 @@ def _waiting(conn: Connection, asked: _Asked) -> Job | None:
         .where(
             jobs.c.repository == asked.repository,
             jobs.c.flight == asked.flight,
-            jobs.c.kind == asked.kind,
+            jobs.c.kind == asked.kind.name,
             jobs.c.state == JobState.QUEUED,
         )
         .order_by(jobs.c.job_id.desc())
@@ -107,7 +104,7 @@ def _join(conn: Connection, waiting: Job, asked: _Asked) -> Job:
 def _insert(conn: Connection, asked: _Asked, told: dict[str, Any], *, replaced: Job | None) -> Job:
     job_id = JobId(new_id())
     values = {
-        "kind": asked.kind,
+        "kind": asked.kind.name,
         "repository": asked.repository,
         "ref": asked.ref,
         "commit_sha": asked.commit,

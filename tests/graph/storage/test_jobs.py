@@ -13,7 +13,6 @@ from graph.errors import (
     JobNotRetryable,
     LeaseLost,
     QuotaExceeded,
-    TenantValidationError,
 )
 from graph.model import jobs as laws
 from graph.model.jobs import ENDED, JobState
@@ -22,7 +21,7 @@ from graph.storage.jobs.table import jobs as table
 from graph.storage.session import system_session, tenant_session
 from graph.storage.signals import Listener
 from tests.graph.storage.conftest import new_tenant
-from tests.seeding import PLENTY
+from tests.seeding import PLENTY, allow
 
 COMMIT = "a" * 40
 
@@ -146,11 +145,6 @@ def test_a_job_that_waits_for_a_later_try_is_hurried_by_a_request(ask, engine):
     assert [chosen.job_id for chosen in engine.pick()] == [job.id]
 
 
-def test_an_unknown_kind_is_refused(ask):
-    with pytest.raises(TenantValidationError):
-        ask(kind="mine")
-
-
 def test_fifty_requests_at_once_are_one_waiting_job(engine, ask):
     with ThreadPoolExecutor(10) as pool:
         made = set(pool.map(lambda _: ask(ref="main").id, range(50)))
@@ -158,9 +152,7 @@ def test_fifty_requests_at_once_are_one_waiting_job(engine, ask):
 
 
 def test_the_plan_limits_what_may_wait(ask, settings, tenant):
-    with system_session("administration", settings=settings) as conn:
-        limits = {"id": tenant, "limits": '{"queued_jobs": 2}'}
-        conn.execute(text("update tenants set limits = :limits where tenant_id = :id"), limits)
+    allow(settings, tenant, queued_jobs=2)
     ask(ref="a")
     ask(ref="b")
     assert ask(ref="b").state is JobState.QUEUED

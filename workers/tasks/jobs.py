@@ -1,4 +1,4 @@
-"""The task of an ingestion, and the only place where an error becomes an outcome of its job.
+"""The tasks of jobs, and the only place where an error becomes an outcome of a job.
 
 Outcomes are four. *Done*: the pipeline published. *Retry*: something outside failed in a way that
 passes; a later attempt is counted. *Later*: not even an attempt, since nothing of the job was
@@ -8,6 +8,7 @@ tried: the host has no time, the worker no room. *Failed*: trying again would fa
 import errno
 import os
 import socket
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -22,15 +23,16 @@ from graph.errors import (
     TenantSuspended,
 )
 from graph.model.ids import JobId, TenantId
+from graph.model.jobs import INGEST, PURGE
 from graph.settings import Settings, get_settings
 from graph.storage import jobs
 from graph.storage.session import Connection, tenant_session
 from parsers.sandbox import ParserDidNotStart
-from workers import lease, pipeline
+from workers import lease, pipeline, purge
 from workers.celery_app import app
 from workers.git.errors import ScratchFull
 from workers.lease import Lease
-from workers.queues import INGEST_TASK
+from workers.queues import INGEST_TASK, PURGE_TASK
 from workers.stopping import WorkerStops
 from workers.tasks.logged import LoggedTask
 
@@ -43,6 +45,12 @@ _LATER: dict[type[CodeloomError], float] = {
     TenantSuspended: 0,
 }
 
+# What a job of each kind does. It ends with the job succeeded, or raises why it has not.
+WORK: dict[str, Callable[[Lease, Settings], None]] = {
+    INGEST.name: pipeline.ingest,
+    PURGE.name: purge.purge,
+}
+
 _log = structlog.get_logger(__name__)
 
 
@@ -52,6 +60,17 @@ def parse_and_index_repository(tenant_id: str, job_id: str, epoch: int) -> str:
 
     A message that came twice, late or from nowhere does nothing.
     """
+    return run_message(tenant_id, job_id, epoch)
+
+
+@app.task(name=PURGE_TASK, base=LoggedTask)
+def purge_repository(tenant_id: str, job_id: str, epoch: int) -> str:
+    """Remove what nobody can ask a repository for. As for every task of a job."""
+    return run_message(tenant_id, job_id, epoch)
+
+
+def run_message(tenant_id: str, job_id: str, epoch: int) -> str:
+    """Run the job that a message names, whatever the message is like."""
     try:
         tenant, job, number = TenantId(UUID(tenant_id)), JobId(UUID(job_id)), int(epoch)
     except (ValueError, AttributeError, TypeError):
@@ -60,14 +79,14 @@ def parse_and_index_repository(tenant_id: str, job_id: str, epoch: int) -> str:
 
 
 def run(tenant_id: TenantId, job_id: JobId, epoch: int, settings: Settings) -> str:
-    """Claim the job, run the pipeline, settle the outcome in the row of the job."""
+    """Claim the job, do what its kind says, settle the outcome in the row of the job."""
     owner = f"{socket.gethostname()}:{os.getpid()}"
     with lease.hold(settings, tenant_id, job_id, epoch, owner) as held:
         if held is None:
             return "stale"
         outcome = "succeeded"
         try:
-            pipeline.ingest(held, settings)
+            WORK[held.job.kind](held, settings)
         except Exception as error:  # noqa: BLE001  the one place that answers for all of them
             held.stop()
             outcome = _settle(held, held.reason() or error, settings)
@@ -109,7 +128,7 @@ def _in_our_words(error: Exception) -> CodeloomError:
             return ParsersUnavailable()
         case _:
             # A mistake of ours. What it says may hold source text or paths: it is for our log only.
-            _log.error("ingest.raised", error=type(error).__name__, exc_info=error)
+            _log.error("job.raised", error=type(error).__name__, exc_info=error)
             return CodeloomError("Something unexpected happened; the operator can see what.")
 
 

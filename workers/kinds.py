@@ -1,0 +1,43 @@
+"""What a job of each kind takes, as it comes from outside: JSON of a tenant."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import msgspec
+
+from graph.errors import TenantValidationError
+from graph.model.jobs import INGEST, PURGE
+
+
+class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bring a ref, or one commit, of a repository into the graph."""
+
+    repository_id: UUID
+    ref: str | None = None
+    commit: str | None = None
+    force: bool = False
+
+
+class Purge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Remove what nobody can ask a repository for any more."""
+
+    repository_id: UUID
+
+
+Parameters = Ingest | Purge
+
+PARAMETERS: dict[str, type[Parameters]] = {INGEST.name: Ingest, PURGE.name: Purge}
+
+
+def read(kind: str, parameters: Mapping[str, object]) -> Parameters:
+    """The parameters of a job of this kind.
+
+    Raises TenantValidationError with what does not fit, for an unknown kind as well.
+    """
+    shape = PARAMETERS.get(kind)
+    if shape is None:
+        raise TenantValidationError(f"The kinds of jobs are {', '.join(PARAMETERS)}.")
+    try:
+        return msgspec.convert(dict(parameters), shape)
+    except msgspec.ValidationError as error:
+        raise TenantValidationError(f"The parameters do not fit: {error}.") from None
