@@ -10,6 +10,7 @@ from hypothesis import given, strategies
 from hypothesis import settings as examples
 
 from graph.settings import Settings
+from tests.service.embedded.conftest import eventually
 from tests.service.serving import Connection, Server, request, serving
 
 MEGABYTE = 1024 * 1024
@@ -138,7 +139,7 @@ def test_what_is_not_http_is_answered_as_a_problem(kind: str, server: Server) ->
         assert (answer.status, answer.code) == (400, "request_malformed")
         assert (answer["connection"], answer["x-content-type-options"]) == ("close", "nosniff")
         assert connection.ends()
-    assert str(answer["x-request-id"]) in server.log()
+    assert eventually(lambda: str(answer["x-request-id"]) in server.log(), 10)
 
 
 @pytest.mark.parametrize(
