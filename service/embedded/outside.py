@@ -5,6 +5,8 @@ whose it is, so that what was made for a temporary directory goes with it: tests
 of root make many of those.
 """
 
+import fcntl
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,11 +32,11 @@ def folder(link: Path) -> Path:
             f"{link} was made when others could enter {link.parent}, and now they cannot. "
             "Open the directory for entering again (chmod o+x), or choose another CODELOOM_HOME.",
         )
-    _sweep()
     # A random name: a new home at the path of a removed one must not find the old data.
     outside = binaries.staging_folder(f"{_PREFIX}{uuid4().hex[:12]}")
     (outside / _OWNER).write_text(str(link.parent))
     link.symlink_to(outside)
+    _sweep()
     return outside
 
 
@@ -44,8 +46,14 @@ def _sweep() -> None:
     Only of temporary ones: any other may lie on a disk that is not mounted just now.
     """
     temporary = Path(tempfile.gettempdir())
-    for found in binaries.STAGING.glob(f"{_PREFIX}*/{_OWNER}"):
-        home = Path(found.read_text())
-        gone = home.is_relative_to(temporary) and not home.exists()
-        if gone and postgres.server_on(found.parent / "data") is None:
-            shutil.rmtree(found.parent)
+    staging = os.open(binaries.STAGING, os.O_RDONLY)
+    try:
+        # Two stacks that start at once would remove the files under each other's hands.
+        fcntl.flock(staging, fcntl.LOCK_EX)
+        for found in binaries.STAGING.glob(f"{_PREFIX}*/{_OWNER}"):
+            home = Path(found.read_text())
+            gone = home.is_relative_to(temporary) and not home.exists()
+            if gone and postgres.server_on(found.parent / "data") is None:
+                shutil.rmtree(found.parent)
+    finally:
+        os.close(staging)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,29 @@ def test_what_lies_outside_for_a_temporary_home_goes_with_it(
     outside.folder(kept / "postgres")
     assert not folders[gone].exists()
     assert folders[kept].exists()
+
+
+def test_stacks_that_start_at_once_may_sweep_the_same(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries, "STAGING", place / "staging")
+    monkeypatch.setattr(tempfile, "tempdir", str(place / "temporary"))
+    left = []
+    for number in range(30):
+        home = place / "temporary" / f"gone{number}"
+        home.mkdir(parents=True)
+        left.append(outside.folder(home / "postgres"))
+    for folder in left:
+        for number in range(50):
+            (folder / str(number)).touch()
+        shutil.rmtree((folder / "home").read_text())
+    homes = [place / "temporary" / f"new{number}" for number in range(4)]
+    for home in homes:
+        home.mkdir()
+    with ThreadPoolExecutor(len(homes)) as starting:
+        made = list(starting.map(lambda home: outside.folder(home / "postgres"), homes))
+    assert all(folder.exists() for folder in made)
+    assert not any(folder.exists() for folder in left)
 
 
 def test_sockets_that_lie_far_from_home_are_removed_with_the_hold(tmp_path: Path) -> None:
