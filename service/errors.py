@@ -58,7 +58,7 @@ ACTIONS = {
     "tenant_erasing": "Nothing: an erasure is not taken back. Follow it at /v1/admin/erasures.",
     "permission_missing": "Use a key with the scope that the detail names.",
     "request_under_way": "Repeat the request after a short wait, with the same idempotency key.",
-    "ref_not_found": "Name a branch or tag that the repository has.",
+    "ref_not_found": "Name a branch or tag that the repository has, or a commit by its whole id.",
     "snapshot_not_found": (
         "Start an ingestion with POST /v1/repositories/{id}/ingestions and wait for its job,"
         " or name a snapshot that /v1/repositories/{id}/snapshots lists."

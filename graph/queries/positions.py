@@ -12,8 +12,9 @@ from graph.queries.files import File
 from graph.queries.references import TARGET, USES, Edge, edge
 from graph.queries.snapshots import MEMBER, Reading, statement
 
-# Candidates of one ambiguous name that are told at most.
+# Candidates of one ambiguous name that are told at most, and names of one line.
 _TARGETS = 100
+_NAMES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,27 @@ limit :limit
     member=MEMBER,
 )
 
+# Where the definitions and the uses of a line begin.
+_BEGUN = statement(
+    """
+select n.utf16_column
+from nodes n
+where n.tenant_id = :tenant and n.repository = :repository and n.document = :document
+  and n.line = :line and n.kind <> all(:without)
+union
+select e.utf16_column
+from edges e
+where e.tenant_id = :tenant and e.repository = :repository and e.document = :document
+  and e.line = :line and e.kind = any(:kinds)
+order by utf16_column
+limit :limit
+"""
+)
+
 _NO_NAMES = [
     int(kind) for kind in (NodeKind.FILE, NodeKind.EXTERNAL_SYMBOL, NodeKind.EXTERNAL_PACKAGE)
 ]
+_USES = [int(kind) for kind in USES]
 
 
 def definitions(reading: Reading, *, file: File, line: int, column: int) -> list[Definition]:
@@ -83,7 +102,7 @@ def definitions(reading: Reading, *, file: File, line: int, column: int) -> list
         return [Definition(symbol, None) for symbol in _distinct(own)]
     used = reading.rows(
         _USED,
-        kinds=[int(kind) for kind in USES],
+        kinds=_USES,
         path=file.path,
         limit=_TARGETS,
         **place,
@@ -93,6 +112,13 @@ def definitions(reading: Reading, *, file: File, line: int, column: int) -> list
         for row in used
         if _covers(row, row.site_column, column)
     ]
+
+
+def columns(reading: Reading, *, file: File, line: int) -> list[int]:
+    """Where the names of a line begin that stand for something, from left to right."""
+    place = {"document": file.document, "line": line}
+    rows = reading.rows(_BEGUN, without=_NO_NAMES, kinds=_USES, limit=_NAMES, **place)
+    return [row.utf16_column for row in rows]
 
 
 def _covers(row: Row[Any], begin: int, column: int) -> bool:

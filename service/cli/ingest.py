@@ -14,6 +14,7 @@ from service.cli.screen import CommandFailed, as_json, remarks
 from service.cli.summary import show
 
 _POLL_SECONDS = 0.5
+_ADDRESS = "Give the path of a repository on this machine, or an https URL."
 # What further tries may heal, minutes later. Whoever waits at a terminal wants to know at once.
 _HOST_ERRORS = {"host_unreachable", "host_refused", "checkout_timed_out"}
 Stopped = Callable[[], bool]
@@ -25,7 +26,7 @@ def ingest(
         str, typer.Argument(metavar="PATH|URL", help="A folder of this machine or an https URL.")
     ],
     ref: Annotated[
-        str | None, typer.Option(help="A branch, tag or commit; the default is HEAD.")
+        str | None, typer.Option(help="A branch, a tag or a whole commit id; the default is HEAD.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Build anew, even if nothing changed.")
@@ -93,14 +94,16 @@ def address_of(repository: str) -> str:
 
     Raises CommandFailed for a path that is not there.
     """
+    if not repository.strip():
+        raise CommandFailed("The address is empty.", _ADDRESS)
     if "://" in repository:
         return repository
     path = Path(repository).expanduser().absolute()
     if not path.exists():
-        raise CommandFailed(
-            f"There is nothing at {path}.",
-            "Give the path of a repository on this machine, or an https URL.",
-        )
+        # As in `git@host:path`: the API says what to write instead.
+        if ":" in repository.partition("/")[0]:
+            return repository
+        raise CommandFailed(f"There is nothing at {path}.", _ADDRESS)
     # A folder inside of a work tree stands for the whole of it, as it does for git.
     roots = (folder for folder in (path, *path.parents) if (folder / ".git").exists())
     is_bare = (path / "HEAD").is_file() and (path / "objects").is_dir()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from service.cli import app
-from service.cli.screen import CommandFailed, as_json, heading, table
+from service.cli.screen import CommandFailed, as_json, heading, remarks, table
 from service.cli.target import Target, opened
 
 query = typer.Typer(no_args_is_help=True, help="Ask the graph.")
@@ -67,7 +67,10 @@ def symbols(
 def definition(
     place: Annotated[
         str,
-        typer.Argument(metavar="PATH:LINE[:COLUMN]", help="Line from 1, column from 0."),
+        typer.Argument(
+            metavar="PATH:LINE[:COLUMN]",
+            help="Line from 1, column from 0; without it, the line's first known name.",
+        ),
     ],
     repo: Repo = None,
     ref: Ref = None,
@@ -77,9 +80,14 @@ def definition(
     path, line, column = _place(place)
     with opened(repo, ref) as target:
         answer = target.get("definition", path=path, line=line, column=column)
+    known = answer["columns"]
     if answer["outcome"] != "found" and not json:
-        raise CommandFailed(f"{_OUTCOMES[answer['outcome']]}")
+        raise CommandFailed(
+            _OUTCOMES[answer["outcome"]], _columns("The known names of this line", known)
+        )
     _show(answer, _SYMBOL_COLUMNS, _symbols(one["symbol"] for one in answer["items"]), json=json)
+    if len(known) > 1 and not json:
+        remarks().print(_columns("This is the line's first known name; others", known[1:]))
 
 
 def _linked(what: str, meaning: str) -> None:
@@ -146,6 +154,12 @@ _OUTCOMES = {
 }
 
 
+def _columns(what: str, columns: Sequence[int]) -> str:
+    """Where something begins on a line; empty if it does nowhere."""
+    places = ", ".join(map(str, columns))
+    return f"{what} begin at column{'s' if len(columns) > 1 else ''} {places}." if places else ""
+
+
 def outline_rows(items: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:
     """The symbols of a file, each as far to the right as it is deep."""
     depths: dict[str, int] = {}
@@ -203,8 +217,8 @@ def _show(
         Target.more()
 
 
-def _place(text: str) -> tuple[str, int, int]:
-    path, line, column = text, "", "0"
+def _place(text: str) -> tuple[str, int, int | None]:
+    path, line, column = text, "", ""
     head, _, last = text.rpartition(":")
     if last.isdigit():
         path, line = head, last
@@ -213,4 +227,4 @@ def _place(text: str) -> tuple[str, int, int]:
             path, line, column = head, last, line
     if not line or not path:
         raise CommandFailed("Write the place as PATH:LINE or PATH:LINE:COLUMN.")
-    return path, int(line), int(column)
+    return path, int(line), int(column) if column else None

@@ -1,5 +1,6 @@
 """Symbols of a snapshot: found by name or place, and what is linked to them."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -68,6 +69,12 @@ class DefinitionAnswer(Shape):
         ),
     )
     items: list[DefinitionItem]
+    columns: list[int] = Field(
+        description=(
+            "Where the line's names with a known target begin, at most 100; empty if a column was"
+            " asked for and one stands there."
+        ),
+    )
 
 
 @router.get("/symbols", response_model=SymbolPage, responses=NOT_MODIFIED)
@@ -178,19 +185,31 @@ def get_definition(
     read: OneRead,
     path: Annotated[Text, Query(min_length=1, max_length=4096, examples=["src/app.py"])],
     line: Annotated[int, Query(ge=1, le=_MAX_LINE, description="From 1.")],
-    column: Annotated[int, Query(ge=0, le=_MAX_LINE, description="From 0, in UTF-16 code units.")],
+    column: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=_MAX_LINE,
+            description="From 0, in UTF-16 code units; without it, the line's first known name.",
+        ),
+    ] = None,
 ) -> Response:
     """What the name at a place of a file stands for."""
 
     def build(reading: Reading) -> DefinitionAnswer:
         file = files.get(reading, path=path)
-        found = positions.definitions(reading, file=file, line=line, column=column)
+        definitions = partial(positions.definitions, reading, file=file, line=line)
+        found = definitions(column=column) if column is not None else []
+        columns = positions.columns(reading, file=file, line=line) if not found else []
+        if column is None and columns:
+            found = definitions(column=columns[0])
         skipped = file.status == "skipped"
         return DefinitionAnswer(
             snapshot=shapes.snapshot(reading.snapshot),
             coverage=shapes.coverage(reading.snapshot),
             outcome="found" if found else "not_indexed" if skipped else "unknown",
             items=[_definition(one) for one in found],
+            columns=columns,
         )
 
     return read.answer(build)

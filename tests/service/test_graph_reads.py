@@ -210,6 +210,13 @@ def test_a_place_is_answered_with_what_is_known(reader: Reader) -> None:
     assert own["items"][0]["edge"] is None
     nothing = reader.get("definition", path="src/cart.py", line=99, column=0)
     assert (nothing["outcome"], nothing["items"]) == ("unknown", [])
+    assert [use["columns"], own["columns"], nothing["columns"]] == [[], [], []]
+    beside = reader.get("definition", path="src/cart.py", line=3, column=0)
+    assert (beside["outcome"], beside["columns"]) == ("unknown", [6])
+    first = reader.get("definition", path="src/cart.py", line=3)
+    assert (first["items"], first["columns"]) == (own["items"], [6])
+    none = reader.get("definition", path="src/cart.py", line=99)
+    assert (none["outcome"], none["items"], none["columns"]) == ("unknown", [], [])
     skipped = reader.get("definition", path="logo.png", line=1, column=0)
     assert (skipped["outcome"], skipped["items"]) == ("not_indexed", [])
 

@@ -172,6 +172,7 @@ READS: dict[str, "Callable[[Reading], object]"] = {
     "outline": lambda r: files.outline(r, file=_file(r), limit=50),
     "definition": lambda r: positions.definitions(r, file=_file(r), line=7, column=6),
     "definition of a use": lambda r: positions.definitions(r, file=_file(r), line=7, column=60),
+    "names of a line": lambda r: positions.columns(r, file=_file(r), line=7),
     "stats": lambda r: stats.most_used(r, node_kinds=[NodeKind.METHOD], limit=10),
 }
 

@@ -215,6 +215,26 @@ def test_a_place_stands_for_a_definition(
     assert [one.symbol.brief.qualified_name for one in answer] == found
 
 
+@pytest.mark.parametrize(
+    ("path", "line", "found"),
+    [
+        ("src/cart.py", 3, [6]),
+        ("src/checkout.py", 6, [9]),
+        ("src/cart.py", 2, []),
+        ("logo.png", 1, []),
+    ],
+)
+def test_a_line_tells_where_its_known_names_begin(
+    path: str, line: int, found: list[int], reading: Reading
+) -> None:
+    file = files.get(reading, path=path)
+    columns = positions.columns(reading, file=file, line=line)
+    assert columns == found
+    assert all(
+        positions.definitions(reading, file=file, line=line, column=column) for column in columns
+    )
+
+
 def test_files_are_told_in_the_order_of_their_paths_with_what_became_of_them(
     reading: Reading,
 ) -> None:

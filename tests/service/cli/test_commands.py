@@ -72,6 +72,11 @@ def test_a_folder_inside_of_a_work_tree_stands_for_the_whole(shell: Shell) -> No
         (["http://example.org/x"], "https", "ALLOW_LOCAL_REPOSITORIES"),
         (["https://user:hunter2@example.org/x"], "password", "https URL"),
         (["https://127.0.0.1:1/x"], "host_unreachable", "Check the address"),
+        ([""], "The address is empty.", "https URL"),
+        (["  "], "The address is empty.", "https URL"),
+        (["git@github.com:pallets/flask.git"], "SSH", "https://github.com/pallets/flask.git"),
+        (["ssh://me:hunter2@example.org/x"], "SSH", "https://example.org/x"),
+        ([".", "--ref", "0123456"], "ref_not_found", "whole id"),
     ],
 )
 def test_what_cannot_be_ingested_is_said_with_advice_and_a_code(
@@ -82,6 +87,16 @@ def test_what_cannot_be_ingested_is_said_with_advice_and_a_code(
     assert says in err
     assert advises in err
     assert "hunter2" not in err
+
+
+def test_the_beginning_of_a_commits_id_is_not_kept_as_a_ref(shell: Shell) -> None:
+    commit = shell.json("query", "symbols", "Cart")["snapshot"]["commit"]
+    for length in (7, 12, 39):
+        _, err = shell.run("ingest", ".", "--ref", commit[:length], code=1)
+        assert f"the beginning of a commit's id, which has to be given whole: {commit}." in err
+        _, err = shell.run("query", "symbols", "Cart", "--ref", commit[:length], code=1)
+        assert "Ingest it first" in err
+    assert shell.json("ingest", ".", "--ref", commit)["state"] == "succeeded"
 
 
 def test_symbols_are_listed_in_a_table(shell: Shell) -> None:
@@ -147,10 +162,25 @@ def test_a_place_has_a_definition(shell: Shell) -> None:
     assert "Cart.add" in out
     _, err = shell.run("query", "definition", "shop/checkout.py:2:0", code=1)
     assert "No name with a known target" in err
+    assert "column" not in err
+    _, err = shell.run("query", "definition", "shop/checkout.py:6:0", code=1)
+    assert "The known names of this line begin at column 9." in err
     _, err = shell.run("query", "definition", "logo.png:1:0", code=1)
     assert "not parsed" in err
     _, err = shell.run("query", "definition", "nowhere", code=1)
     assert "PATH:LINE" in err
+
+
+def test_a_line_without_a_column_stands_for_its_first_known_name(shell: Shell) -> None:
+    out, err = shell.run("query", "definition", "shop/checkout.py:6")
+    assert "Cart.add" in out
+    assert "others" not in err
+    out, err = shell.run("query", "definition", "shop/checkout.py:7")
+    assert re.search(r"^money +function", out, re.MULTILINE)
+    assert "others begin at column 22." in err
+    _, err = shell.run("query", "definition", "shop/checkout.py:2", code=1)
+    assert "No name with a known target" in err
+    assert shell.json("query", "definition", "shop/checkout.py:7")["columns"] == [11, 22]
 
 
 def test_an_outline_shows_what_encloses_what(shell: Shell) -> None:
