@@ -182,7 +182,7 @@ def start(settings: Settings, tenant_id: TenantId, repository: Repository) -> tu
     """A job that runs, and its epoch."""
     with tenant_session(tenant_id, settings=settings) as connection:
         job = jobs.request(connection, repository=repository)
-    epoch = _dispatch(settings, job.id)
+    epoch = dispatch(settings, job.id)
     with tenant_session(tenant_id, role="worker", settings=settings) as connection:
         claimed = jobs.claim(
             connection,
@@ -224,7 +224,7 @@ def report(pages: list[Page], commit: str) -> dict[str, Any]:
     }
 
 
-def _dispatch(settings: Settings, job_id: object) -> int:
+def dispatch(settings: Settings, job_id: object) -> int:
     # Picked with the jobs of other tests that happen to wait; ours is among them in the end.
     for _ in range(1000):
         with system_session("dispatch", settings=settings) as connection:

@@ -76,3 +76,15 @@ def world(
     with built(create_app(module_settings), module_settings, superuser) as made:
         yield made
     dispose(module_settings)
+
+
+@pytest.fixture
+def conditioned(world: "World", watch: "Watch", locks: "Locks") -> Iterator[None]:
+    """Whatever the test asks for, each statement has its own condition on the tenant."""
+    yield
+    assert watch.statements
+    if locks == "conditions alone":
+        assert watch.unconditional == set(), "give these tables a condition of their own"
+    if locks == "policies alone":
+        assert watch.opened > len(watch.statements)
+        assert watch.closed == set(), "say `tenant_id = :...` so that it can be taken away"

@@ -11,10 +11,11 @@ import pytest
 
 from tests.service.isolation import world as worlds
 from tests.service.isolation.building import place
-from tests.service.isolation.locks import Watch
 from tests.service.isolation.operations import METHODS, Operation
 from tests.service.isolation.world import Side, World
 
+# Whatever a test asks for, each statement has to have its own condition.
+pytestmark = pytest.mark.usefixtures("conditioned")
 PAGES = 12
 
 
@@ -22,17 +23,6 @@ PAGES = 12
 def locks(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
-
-
-@pytest.fixture(autouse=True)
-def both_locks_were_used(world: World, watch: Watch, locks: str) -> Iterator[None]:
-    """Whatever a test asked for, each statement had its own condition on the tenant."""
-    yield
-    assert watch.statements
-    assert watch.unconditional == set(), "give these tables a condition of their own"
-    if locks == "policies alone":
-        assert watch.opened > len(watch.statements)
-        assert watch.closed == set(), "say `tenant_id = :...` so that it can be taken away"
 
 
 @pytest.mark.parametrize("who", ["one", "other"])

@@ -11,6 +11,7 @@ from tests.service.isolation.operations import Operation
 from tests.service.isolation.wire import Reply
 from tests.service.isolation.world import Side, World
 
+pytestmark = pytest.mark.usefixtures("conditioned")
 # What is new in every answer to a request that makes something.
 _NEW = re.compile(
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?:\.\d+)?"  # ids
