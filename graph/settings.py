@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     worker_concurrency: PositiveInt = 1
     # Jobs that may be dispatched or running at once, over all tenants.
     dispatch_slots: PositiveInt = 8
+    # Of these, for repositories of more than 20,000 files.
+    dispatch_large_slots: PositiveInt = 4
     dispatch_poll_seconds: PositiveInt = 1
 
     # --- how long things are kept --------------------------------------------------------------

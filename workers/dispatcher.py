@@ -14,8 +14,9 @@ import structlog
 
 from graph import telemetry
 from graph.errors import StorageError
+from graph.model import names
 from graph.settings import Settings, get_settings
-from graph.storage import erasures, jobs
+from graph.storage import erasures, jobs, locks
 from graph.storage.locks import SessionLock
 from graph.storage.session import system_session
 from graph.storage.signals import Listener
@@ -28,6 +29,9 @@ from workers.queues import LEADER_LOCK
 _RETRY_SECONDS = 1.0
 # Expired leases are rare: looking for them at each pass would be most of its cost.
 _REAP_SECONDS = 1.0
+# Workers beat every two seconds. One that has been silent for longer than a restart of the database
+# takes, and whose session has ended, was killed: there is no need to wait for its lease.
+_SILENT_SECONDS = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -72,6 +76,7 @@ class Dispatcher:
             chosen = jobs.pick(
                 conn,
                 slots=self._settings.dispatch_slots,
+                large_slots=self._settings.dispatch_large_slots,
                 lease_seconds=self._settings.dispatch_lease_seconds,
             )
         # The transaction has ended: a worker that is told now finds the row as it is told.
@@ -81,11 +86,24 @@ class Dispatcher:
         return len(chosen)
 
     def _reap(self) -> None:
+        lost = self._lost()
         with system_session("dispatch", settings=self._settings) as conn:
-            taken_back = jobs.reap(conn)
+            taken_back = jobs.reap(conn, lost=lost)
         for job in taken_back:
             with telemetry.about(tenant_id=job.tenant_id, job_id=job.job_id):
                 _log.warning("job.taken_back", state=job.state)
+
+    def _lost(self) -> list[jobs.Silent]:
+        """Jobs whose workers fell silent and let go of their locks: they were killed."""
+        lease_seconds = self._settings.lease_seconds
+        seconds = min(_SILENT_SECONDS, lease_seconds / 2)
+        with system_session("dispatch", settings=self._settings) as conn:
+            silent = jobs.silent(conn, lease_seconds=lease_seconds, seconds=seconds)
+        if not silent:
+            return []
+        locked = {names.job_lock(each.tenant_id, each.job_id): each for each in silent}
+        held = locks.held_among(self._settings, locked, role="dispatcher")
+        return [each for name, each in locked.items() if name not in held]
 
     def _tell(self) -> None:
         while self._untold:

@@ -104,6 +104,9 @@ STAGES: tuple[JobStage, ...] = (
     JobStage("publish", 97, 100),
 )
 
+# Files from which on a repository is a large one, whose jobs have fewer of the slots.
+LARGE_FILES = 20_000
+
 # First try and three more.
 MAX_ATTEMPTS = 4
 # A job that takes its worker with it this often is not tried again by itself.

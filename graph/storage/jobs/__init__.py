@@ -1,9 +1,9 @@
 """Jobs: the queue, which is a table.
 
 Three parties change a row, each in its own file. A tenant asks for work (`requesting`), watches and
-cancels (`asking`); the dispatcher chooses over all tenants and takes back what a dead worker held
-(`dispatching`); the worker takes a job (`claiming`) and says how it goes and how it ended
-(`holding`). That a job succeeded by publishing a snapshot is said in `graph.storage.publish`, in
+cancels (`asking`); the dispatcher chooses over all tenants (`dispatching`) and takes back what a
+dead worker held (`reaping`); the worker takes a job (`claiming`) and says how it goes and how it
+ended (`holding`). That a job succeeded by publishing a snapshot is said in `graph.storage.publish`, in
 the transaction that makes the snapshot visible.
 
 Every change names the state and, for the holder, the epoch it expects. The epoch rises with each
@@ -21,7 +21,7 @@ from graph.storage.jobs.asking import (
 )
 from graph.storage.jobs.attempts import Attempt, attempts
 from graph.storage.jobs.claiming import ClaimedJob, claim
-from graph.storage.jobs.dispatching import Dispatched, Reaped, depth, pick, reap
+from graph.storage.jobs.dispatching import Dispatched, depth, pick
 from graph.storage.jobs.holding import (
     Beat,
     Counts,
@@ -32,6 +32,7 @@ from graph.storage.jobs.holding import (
     retry_later,
 )
 from graph.storage.jobs.reading import Job
+from graph.storage.jobs.reaping import Reaped, Silent, reap, silent
 from graph.storage.jobs.requesting import request
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Dispatched",
     "Job",
     "Reaped",
+    "Silent",
     "attempts",
     "beat",
     "cancel",
@@ -59,5 +61,6 @@ __all__ = [
     "request",
     "retry",
     "retry_later",
+    "silent",
     "unfinished",
 ]

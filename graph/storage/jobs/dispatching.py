@@ -1,7 +1,12 @@
-"""What the dispatcher does, over all tenants: choose the next jobs, take back lost ones.
+"""How the dispatcher chooses the next jobs, over all tenants.
 
 Needs a session for `dispatch`. Publishing the messages is the caller's business, after the commit;
 a message that gets lost is healed by the lease that a dispatched job has as well.
+
+Fairness is weighted: of two tenants whose plans weigh 1 and 3, the second has three jobs under way
+for each one of the first while both have work, and nobody has a second job while somebody else's
+first one waits longer than that. Large repositories have fewer of the slots than there are, so that
+some are always left for the many small ones.
 """
 
 from dataclasses import dataclass
@@ -11,30 +16,31 @@ from sqlalchemy import Connection, text
 
 from graph.model import names
 from graph.model.ids import JobId, TenantId
-from graph.model.jobs import MAX_RESETS, JobState
-from graph.storage import locks, signals
+from graph.model.jobs import JobState
+from graph.storage import locks
 
 # One pass at a time: two would each see free slots that the other is about to fill.
 _ALONE = names.shared_lock("pick")
 
 _PICK = text("""
 -- Move the next jobs from queued to dispatched. Tenants take turns: whoever has fewest jobs under
--- way comes first, then whoever waits longest. Inside a tenant: priority, then age.
+-- way for the weight of its plan comes first, then whoever waits longest. Inside a tenant:
+-- priority, then age.
 with live as (
-  select tenant_id, count(*) as jobs from jobs
+  select tenant_id, count(*) as jobs, count(*) filter (where large) as large from jobs
   where state in ('dispatched', 'running') group by tenant_id
 ),
 room as (
-  select t.tenant_id, coalesce(l.jobs, 0) as live,
-    limit_of(t.limits, p.limits, 'running_jobs') - coalesce(l.jobs, 0) as free
+  select t.tenant_id, p.weight, coalesce(l.jobs, 0) as live,
+    least(limit_of(t.limits, p.limits, 'running_jobs') - coalesce(l.jobs, 0), :slots) as free
   from tenants t join plans p on p.code = t.plan left join live l using (tenant_id)
   where t.state = 'active'
     and coalesce(limit_of(t.limits, p.limits, 'running_jobs') > coalesce(l.jobs, 0), true)
 ),
 candidate as (
-  select r.tenant_id, q.job_id, q.run_at,
-    r.live + row_number() over (partition by r.tenant_id order by q.priority, q.run_at, q.job_id)
-      as turn,
+  select r.tenant_id, q.job_id, q.run_at, q.large,
+    (r.live + row_number() over (partition by r.tenant_id order by q.priority, q.run_at, q.job_id))
+      / r.weight as turn,
     row_number() over (partition by r.tenant_id, q.repository, q.flight
       order by q.priority, q.run_at, q.job_id) as in_flight
   from room r cross join lateral (
@@ -49,9 +55,13 @@ candidate as (
     limit r.free
   ) q
 ),
+fitting as (
+  select *, row_number() over (partition by large order by turn, run_at, job_id) as place
+  from candidate where in_flight = 1
+),
 chosen as (
-  select tenant_id, job_id from candidate
-  where in_flight = 1
+  select tenant_id, job_id from fitting
+  where not large or place <= :large_slots - (select coalesce(sum(large), 0) from live)
   order by turn, run_at, job_id
   limit greatest(:slots - (select coalesce(sum(jobs), 0) from live), 0)
 )
@@ -62,29 +72,6 @@ set state = 'dispatched', epoch = j.epoch + 1, dispatched_at = now(),
 from chosen c
 where j.tenant_id = c.tenant_id and j.job_id = c.job_id and j.state = 'queued'
 returning j.job_id, j.tenant_id, j.epoch, j.kind, j.celery_task_id, j.trace_parent
-""")
-
-_REAP = text("""
--- Take back what nobody beats for any more. A running job whose worker died too often is dead; the
--- try that was interrupted does not count against it otherwise.
-with lost as (
-  select tenant_id, job_id, state from jobs
-  where state in ('dispatched', 'running') and lease_until < now()
-  for update skip locked
-)
-update jobs j
-set state = case when l.state = 'running' and j.resets + 1 >= :max_resets
-    then 'dead' else 'queued' end,
-  finished_at = case when l.state = 'running' and j.resets + 1 >= :max_resets then now() end,
-  resets = j.resets + (l.state = 'running')::int,
-  attempt = greatest(j.attempt - (l.state = 'running')::int, 0),
-  error_code = case when l.state = 'running' then 'worker_lost' else j.error_code end,
-  error_message = case when l.state = 'running'
-    then 'The worker stopped while it ran this job.' else j.error_message end,
-  run_at = now(), lease_owner = null, lease_until = null
-from lost l
-where j.tenant_id = l.tenant_id and j.job_id = l.job_id
-returning j.job_id, j.tenant_id, j.state, l.state as was, j.resets
 """)
 
 _DEPTH = text("""
@@ -106,26 +93,23 @@ class Dispatched:
     trace_parent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reaped:
-    """A job that was taken back: it waits again, or is dead."""
-
-    job_id: JobId
-    tenant_id: TenantId
-    was: JobState
-    state: JobState
-    resets: int
-
-
-def pick(conn: Connection, *, slots: int, lease_seconds: int = 120) -> list[Dispatched]:
+def pick(
+    conn: Connection, *, slots: int, large_slots: int | None = None, lease_seconds: int = 120
+) -> list[Dispatched]:
     """The jobs that are dispatched now, so that at most `slots` are under way over all tenants.
 
-    Never more of a tenant than its plan allows, never two of a flight. Empty also when another
-    process is picking at this moment.
+    Of these at most `large_slots` for large repositories, if that is given. Never more of a tenant
+    than its plan allows, never two of a flight. Empty also when another process is picking at this
+    moment.
     """
     if not locks.try_for(conn, _ALONE):
         return []
-    values = {"slots": slots, "lease_seconds": lease_seconds, "joint": names.TASK_JOINT}
+    values = {
+        "slots": slots,
+        "large_slots": large_slots if large_slots is not None else slots,
+        "lease_seconds": lease_seconds,
+        "joint": names.TASK_JOINT,
+    }
     rows = conn.execute(_PICK, values)
     return [
         Dispatched(
@@ -135,23 +119,6 @@ def pick(conn: Connection, *, slots: int, lease_seconds: int = 120) -> list[Disp
             kind=row.kind,
             task_id=row.celery_task_id,
             trace_parent=row.trace_parent,
-        )
-        for row in rows
-    ]
-
-
-def reap(conn: Connection) -> list[Reaped]:
-    """The jobs whose lease had run out: they wait again, or are dead after three lost workers."""
-    rows = conn.execute(_REAP, {"max_resets": MAX_RESETS}).all()
-    if rows:
-        signals.tell(conn)
-    return [
-        Reaped(
-            job_id=JobId(row.job_id),
-            tenant_id=TenantId(row.tenant_id),
-            was=JobState(row.was),
-            state=JobState(row.state),
-            resets=row.resets,
         )
         for row in rows
     ]

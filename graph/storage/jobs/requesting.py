@@ -7,10 +7,10 @@ for the same ref adds nothing.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, update
+from sqlalchemy import Connection, func, insert, text, update
 
 from graph.model.ids import ApiKeyId, JobId, RepositoryNumber, new_id
-from graph.model.jobs import INGEST, MAX_ATTEMPTS, JobKind, JobState
+from graph.model.jobs import INGEST, LARGE_FILES, MAX_ATTEMPTS, JobKind, JobState
 from graph.storage import counters, signals
 from graph.storage.jobs import admission
 from graph.storage.jobs.reading import Job, job_of, one, query
@@ -18,6 +18,11 @@ from graph.storage.jobs.table import jobs
 from graph.storage.refs import DEFAULT
 from graph.storage.repositories import Repository
 from graph.storage.session import tenant_of
+
+_IS_LARGE = text("""
+select document_count >= :files from snapshots
+where tenant_id = :tenant_id and repository = :repository order by snapshot desc limit 1
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,7 @@ def _insert(conn: Connection, asked: _Asked, told: dict[str, Any], *, replaced: 
         "commit_sha": asked.commit,
         "force": asked.force or (replaced is not None and replaced.force),
         "flight": asked.flight,
+        "large": _is_large(conn, asked.repository),
         **told,
     }
     if asked.commit is not None:
@@ -125,3 +131,9 @@ def _insert(conn: Connection, asked: _Asked, told: dict[str, Any], *, replaced: 
         conn.execute(update(jobs).where(*which).values(ended))
     signals.tell(conn)
     return one(conn, job_id)
+
+
+def _is_large(conn: Connection, repository: RepositoryNumber) -> bool:
+    """Whether the repository was large when it was last published; before that, it is not."""
+    values = {"tenant_id": tenant_of(conn), "repository": repository, "files": LARGE_FILES}
+    return bool(conn.execute(_IS_LARGE, values).scalar_one_or_none())

@@ -35,6 +35,8 @@ jobs = Table(
     Column("parameters", JSONB, nullable=False, server_default="{}"),
     # Two jobs of one flight never run at once: `ref:<name>` or `commit:<sha>`.
     Column("flight", Text),
+    # Of a repository that was large when it was last published.
+    Column("large", Boolean, nullable=False, server_default="false"),
     # Lower first, inside the tenant.
     Column("priority", SmallInteger, nullable=False, server_default="0"),
     Column("created_by", Uuid),
