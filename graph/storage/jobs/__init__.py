@@ -3,8 +3,8 @@
 Three parties change a row, each in its own file. A tenant asks for work (`requesting`), watches and
 cancels (`asking`); the dispatcher chooses over all tenants (`dispatching`) and takes back what a
 dead worker held (`reaping`); the worker takes a job (`claiming`) and says how it goes and how it
-ended (`holding`). That a job succeeded by publishing a snapshot is said in `graph.storage.publish`, in
-the transaction that makes the snapshot visible.
+ended (`holding`). That a job succeeded by publishing a snapshot is said in `graph.storage.publish`,
+in the transaction that makes the snapshot visible.
 
 Every change names the state and, for the holder, the epoch it expects. The epoch rises with each
 dispatch: whoever holds an older one changes nothing.
