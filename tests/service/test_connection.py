@@ -327,6 +327,20 @@ def test_a_body_is_asked_for_before_it_is_sent(server: Server) -> None:
         assert connection.answer().code == "api_key_missing"
 
 
+def test_a_request_is_one_line_of_the_log_with_its_route(server: Server) -> None:
+    name = f"log-{time.monotonic_ns()}"
+    for method in ("GET", "HEAD"):
+        data = request(method, "/problems/none?x=secret", f"X-Request-Id: {name}-{method}")
+        answer = server.ask(data, method)
+        assert (answer.status, bool(answer.body)) == (422, method == "GET")
+        assert eventually(lambda method=method: f"{name}-{method}" in server.log(), 10)
+        lines = [line for line in server.log().splitlines() if f"{name}-{method}" in line]
+        assert len(lines) == 1
+        assert f"method={method} " in lines[0]
+        assert "route=/problems/{code} status=422" in lines[0]
+        assert "secret" not in lines[0]
+
+
 PIECES = strategies.sampled_from(
     [
         b"GET /healthz HTTP/1.1\r\n",

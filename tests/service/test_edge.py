@@ -84,16 +84,6 @@ def test_head_of_a_stream_ends(app: FastAPI, client: TestClient) -> None:
     assert client.get("/stream").content == b"0\n1\n2\n"
 
 
-def test_a_head_is_logged_with_its_route(
-    capsys: pytest.CaptureFixture[str], client: TestClient
-) -> None:
-    capsys.readouterr()
-    client.head("/problems/none")
-    line = capsys.readouterr().err
-    assert "method=HEAD" in line
-    assert "route=/problems/{code}" in line
-
-
 def test_methods_that_an_address_does_not_know_are_405_with_those_that_it_does(
     client: TestClient, acme: Member
 ) -> None:
