@@ -8,6 +8,7 @@ import json as json_
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -72,8 +73,15 @@ class Wire:
         query: Mapping[str, str | Sequence[str]] | None = None,
         json: object = None,
         headers: Mapping[str, str] | None = None,
+        leaves: bool = False,
+        cancelled_after: float | None = None,
     ) -> Reply:
-        """The answer to one request."""
+        """The answer to one request.
+
+        Whoever `leaves` takes the first bytes of it and hangs up. With `cancelled_after`, so many
+        seconds later the request is given up, as by a server that stops; that raises
+        CancelledError unless it had ended.
+        """
         self.sent |= ids_in(f"{path} {query} {json}")
         body = b"" if json is None else json_.dumps(json).encode()
         sent = {"host": "api.example.test", **(headers or {})}
@@ -96,7 +104,16 @@ class Wire:
             "server": ("api.example.test", 80),
             "state": {},
         }
-        return self._portal.call(_exchange, self.app, scope, body)
+        reply: Reply
+        if cancelled_after is None:
+            reply = self._portal.call(_exchange, self.app, scope, body, leaves)
+        else:
+            task = self._portal.start_task_soon(_exchange, self.app, scope, body, leaves)
+            # Not later than it ends: what is given up is given up in the middle.
+            wait([task], cancelled_after)
+            task.cancel()
+            reply = task.result()
+        return reply
 
 
 def ids_in(text: str) -> set[str]:
@@ -104,7 +121,7 @@ def ids_in(text: str) -> set[str]:
     return {str(UUID(found)) for found in _UUID.findall(text)}
 
 
-async def _exchange(app: FastAPI, scope: dict[str, Any], body: bytes) -> Reply:
+async def _exchange(app: FastAPI, scope: dict[str, Any], body: bytes, leaves: bool) -> Reply:
     gone = asyncio.Event()
     asked = False
     start: dict[str, Any] = {}
@@ -126,7 +143,7 @@ async def _exchange(app: FastAPI, scope: dict[str, Any], body: bytes) -> Reply:
                 asyncio.get_running_loop().call_later(LISTENING_SECONDS, gone.set)
         else:
             received.extend(message.get("body", b""))
-            if not message.get("more_body"):
+            if leaves or not message.get("more_body"):
                 gone.set()
 
     await asyncio.wait_for(app(scope, receive, send), DEADLINE_SECONDS)
