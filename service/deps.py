@@ -45,6 +45,12 @@ _operator = HTTPBearer(
     scheme_name="operator",
     description="The key of an operator as a bearer token.",
 )
+_operator_header = APIKeyHeader(
+    name="X-API-Key",
+    auto_error=False,
+    scheme_name="operatorHeader",
+    description="The key of an operator in a header of its own.",
+)
 _bearer = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
@@ -75,6 +81,7 @@ Identified = Annotated[Caller, Depends(_identified)]
 async def _operating(
     request: Request,
     _token: Annotated[HTTPAuthorizationCredentials | None, Security(_operator)],
+    _key: Annotated[str | None, Security(_operator_header)],
 ) -> Operator:
     found: Operator = request.scope["state"]["operator"]
     return found

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from graph.model import limits
 from graph.storage import erasures
@@ -12,7 +12,16 @@ from graph.storage.erasures import ErasureState
 from service.schemas import Shape
 
 _NAMES: list[JsonValue] = [*limits.BY_NAME]
-_Amount = Annotated[int, Field(strict=True, ge=0, le=limits.MAX_LIMIT)]
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")  # noqa: TRY004  what the validator listens for
+    return value
+
+
+# 7.0 is a whole number in JSON.
+_Amount = Annotated[int, Field(ge=0, le=limits.MAX_LIMIT), BeforeValidator(_number)]
 
 # By name of the resource; what is not named has no limit.
 Limits = Annotated[
@@ -23,6 +32,10 @@ Limits = Annotated[
         json_schema_extra={"propertyNames": {"enum": _NAMES}},
     ),
 ]
+
+# A text with something in it that can be read; the same for those who read the document.
+SOMETHING = r"[^\s\x00-\x1f]"
+SOMETHING_TOLD: dict[str, JsonValue] = {"pattern": r"^[^\u0000]*[^\s\u0000-\u001f][^\u0000]*$"}
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {

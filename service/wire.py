@@ -5,12 +5,14 @@ and halves of surrogate pairs. Both are refused at the door, so no room behind i
 them; where a refusal quotes such text, it is escaped.
 """
 
+import re
 from typing import Annotated
 
 import msgspec
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 _encoder = msgspec.json.Encoder()
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 
 def encode(value: object) -> bytes:
@@ -37,3 +39,13 @@ Text = Annotated[
     AfterValidator(_storable),
     Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}),
 ]
+
+
+def _written(value: object) -> object:
+    if isinstance(value, str) and _DATE_TIME.match(value) is None:
+        raise ValueError("must be a date and a time, such as 2026-01-31T00:00:00Z")
+    return value
+
+
+# A time in a query, with its offset. A number would be taken for the seconds since 1970.
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]

@@ -4,7 +4,6 @@ Whatever a plan says is read where it is applied, so a change holds for every te
 request at once when its key is next looked up, of a job when it is next chosen or asked for.
 """
 
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -31,8 +30,8 @@ plans = Table(
 DEFAULT_PLAN = "standard"
 CODE_PATTERN = r"^[a-z][a-z0-9_-]{0,49}$"
 TITLE_LENGTH = 200
-# What a number of single precision keeps apart from its neighbours.
-MAX_WEIGHT = 1_000_000.0
+# Shares that differ by more are as good as none.
+MIN_WEIGHT, MAX_WEIGHT = 0.001, 1_000_000.0
 
 _CODE = re.compile(CODE_PATTERN)
 
@@ -130,9 +129,9 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
     if len(title) > TITLE_LENGTH or "\0" in title:
         raise TenantValidationError(f"The title of a plan has up to {TITLE_LENGTH} characters.")
     weight: float = values.get("weight", 1.0)
-    if not math.isfinite(weight) or not 0 < weight <= MAX_WEIGHT:
+    if not MIN_WEIGHT <= weight <= MAX_WEIGHT:  # nor what is no number
         raise TenantValidationError(
-            f"The weight of a plan is above 0 and at most {MAX_WEIGHT:,.0f}."
+            f"The weight of a plan is from {MIN_WEIGHT} to {MAX_WEIGHT:,.0f}."
         )
     if "limits" in values:
         values["limits"] = checked_limits(values["limits"])

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from graph.model.ids import OperatorEventId
 from graph.queries.page import Page
@@ -15,7 +15,7 @@ from graph.storage.operator_events import ActorKind
 from graph.storage.session import system_session
 from service import schemas
 from service.deps import Operating, Paged, Shared
-from service.wire import Text
+from service.wire import Moment, Text
 
 router = APIRouter(prefix="/v1/admin", tags=["operator"])
 
@@ -66,8 +66,8 @@ def _filter(
     target_id: Annotated[
         Text | None, Query(min_length=1, max_length=1024, description="Only on this.")
     ] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From this time on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="From this time on.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this time.")] = None,
 ) -> operator_events.Filter:
     return operator_events.Filter(action, outcome, actor_id, tenant_id, target_id, since, until)
 

@@ -25,7 +25,7 @@ Title = Annotated[Text, Field(max_length=plans.TITLE_LENGTH, examples=["Standard
 Weight = Annotated[
     float,
     Field(
-        gt=0,
+        ge=plans.MIN_WEIGHT,
         le=plans.MAX_WEIGHT,
         allow_inf_nan=False,
         description="A tenant's share when workers are few, beside that of other plans.",

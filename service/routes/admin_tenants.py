@@ -20,7 +20,7 @@ from service import usage as usage_shape
 from service.deps import Operating, Paged, Shared
 from service.etags import NOT_MODIFIED
 from service.operations import Changing, Making
-from service.operator_shapes import Limits
+from service.operator_shapes import SOMETHING, SOMETHING_TOLD, Limits
 from service.wire import Text
 from service.writes import CREATED, Answer, Target
 
@@ -28,7 +28,14 @@ router = APIRouter(prefix="/v1/admin/tenants", tags=["operator"])
 
 TenantParameter = Annotated[UUID, Path(description="The tenant.")]
 Name = Annotated[
-    Text, Field(min_length=1, max_length=tenants.NAME_LENGTH, pattern=r"\S", examples=["acme"])
+    Text,
+    Field(
+        min_length=1,
+        max_length=tenants.NAME_LENGTH,
+        pattern=SOMETHING,
+        examples=["acme"],
+        json_schema_extra=SOMETHING_TOLD,
+    ),
 ]
 PlanCode = Annotated[Text, Field(min_length=1, max_length=50, examples=["standard"])]
 
@@ -57,7 +64,8 @@ class Suspension(schemas.Request):
     reason: Text = Field(
         min_length=1,
         max_length=tenants.REASON_LENGTH,
-        pattern=r"\S",
+        pattern=SOMETHING,
+        json_schema_extra=SOMETHING_TOLD,
         description="Told to everyone who uses a key of the tenant.",
         examples=["The invoice of October is open."],
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from graph.model.ids import AuditEventId
@@ -18,7 +18,7 @@ from graph.storage.keys import Caller
 from graph.storage.session import tenant_session
 from service import schemas
 from service.deps import Admin, Paged, Shared
-from service.wire import Text
+from service.wire import Moment, Text
 
 router = APIRouter(prefix="/v1", tags=["tenant"])
 
@@ -68,11 +68,11 @@ def _filter(
         Text | None, Query(min_length=1, max_length=1024, description="Only on this.")
     ] = None,
     since: Annotated[
-        AwareDatetime | None,
+        Moment | None,
         Query(description="From this time on.", examples=["2026-01-31T00:00:00Z"]),
     ] = None,
     until: Annotated[
-        AwareDatetime | None,
+        Moment | None,
         Query(description="Before this time.", examples=["2026-02-28T00:00:00Z"]),
     ] = None,
 ) -> audit.Filter:

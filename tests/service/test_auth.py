@@ -145,7 +145,7 @@ def test_every_operation_but_the_open_ones_declares_that_it_needs_a_key(
         names = {name for alternative in declared for name in alternative}
         expected = set() if operation.path in OPEN else {"bearer", "apiKey"}
         if operation.path.startswith(OPERATED):
-            expected = {"operator"}
+            expected = {"operator", "operatorHeader"}
         assert names == expected, operation.path
 
 

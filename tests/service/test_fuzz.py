@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
+PLAYED_WITH = "played with"
+
+
 class Stand:
     """Stands for the application of each test; the document is the same for all of them."""
 
@@ -31,6 +34,7 @@ class Stand:
     sayable: ClassVar[dict[str, Callable[[Any], Any]]] = {
         "url": lambda url: f"https://example.org/{len(url)}",
         "host": lambda _: "git.example.org",
+        "plan": lambda plan: plan and "standard",
         "expires_at": lambda at: at and (datetime.now(UTC) + timedelta(days=1)).isoformat(),
     }
 
@@ -52,7 +56,8 @@ def map_case(_context: Any, case: Case) -> Case:
 
     What a schema cannot say is put right in requests that are meant to be good: a cursor is one
     that was given, one thing at most chooses the snapshot, an address is one of a Git host, a key
-    ends in the future, nothing changed meanwhile, and no idempotency key was used before.
+    ends in the future, a plan is one that there is, a tenant is named by its name, nothing changed
+    meanwhile, and no idempotency key was used before.
     """
     if case.meta is None or case.meta.generation.mode.is_positive:
         query = dict(case.query or {})
@@ -69,6 +74,8 @@ def map_case(_context: Any, case: Case) -> Case:
                 name: STAND.sayable.get(name, lambda value: value)(value)
                 for name, value in case.body.items()
             }
+        if case.path.endswith("/erase") and isinstance(case.body, dict):
+            case.body = {"name": PLAYED_WITH}
         if sum(str(case.path_parameters).encode()) % 2:
             case.path_parameters = {
                 name: STAND.known.get(name, value)
@@ -88,7 +95,7 @@ def operated(settings: Settings) -> dict[str, str]:
     """A tenant and a plan for operators to play with, which nothing else depends on."""
     with system_session("administration", settings=settings) as connection:
         plan = plans.create(connection, code=f"fuzz-{uuid4().hex[:8]}").code
-        tenant = tenants.create(connection, name="played with", plan=plan)
+        tenant = tenants.create(connection, name=PLAYED_WITH, plan=plan)
         gone = tenants.create(connection, name="on its way out", plan=plan)
         erasure = erasures.request(connection, tenant_id=gone.id)
     return {"tenant_id": str(tenant.id), "plan": plan, "erasure_id": str(erasure.id)}
