@@ -87,7 +87,8 @@ def _application(settings: Settings, make: Make) -> ASGIApp:
     parent = multiprocessing.parent_process()
     if parent is not None:
         # One of several. Killed, the process that started us could not tell us to stop.
-        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+        follow = partial(_follow, parent.sentinel)
+        threading.Thread(target=telemetry.carried(follow), daemon=True).start()
     return make(settings)
 
 

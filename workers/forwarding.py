@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from graph import telemetry
 from graph.errors import StorageError
 from graph.model.ids import JobId, TenantId
 from graph.settings import Settings
@@ -27,7 +28,9 @@ class Forwarder:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="forwarder")
+        self._thread = threading.Thread(
+            target=telemetry.carried(self._run), daemon=True, name="forwarder"
+        )
 
     def _run(self) -> None:
         writer = EventWriter(self._settings.redis_url)
@@ -45,7 +48,8 @@ class Forwarder:
             for call in listener.calls(_LOOK_SECONDS):
                 tenant, job, state = call.split("/")
                 ids = TenantId(UUID(tenant)), JobId(UUID(job))
-                writer.append(*ids, "state", {"state": state})
+                with telemetry.about(tenant_id=ids[0], job_id=ids[1]):
+                    writer.append(*ids, "state", {"state": state})
 
     def __enter__(self) -> None:
         self._thread.start()

@@ -50,6 +50,11 @@ def disable_policies(superuser: psycopg.Connection[Any]) -> None:
         superuser.execute(f"alter table codeloom.{table} disable row level security".encode())
 
 
+def touches_tenants(statement: str) -> bool:
+    """Whether a statement is about a table of tenants."""
+    return _TOUCHES.search(statement) is not None
+
+
 @contextmanager
 def watched(settings: Settings, *, vacuous: bool) -> Iterator[Watch]:
     """Every statement is looked at; with `vacuous`, its conditions on the tenant hold for all."""
@@ -58,11 +63,11 @@ def watched(settings: Settings, *, vacuous: bool) -> Iterator[Watch]:
     def look(
         conn: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool
     ) -> tuple[str, Any]:
-        if _TOUCHES.search(statement) is None:
+        if not touches_tenants(statement):
             return statement, values
         if vacuous:
             statement = _opened(watch, statement, values)
-        elif statement not in watch.statements and _EXPLAINABLE.match(statement):
+        elif statement not in watch.statements:
             _explain(watch, conn, statement, values)
         watch.statements.add(statement)
         return statement, values
@@ -88,11 +93,18 @@ def _opened(watch: Watch, statement: str, values: Any) -> str:
     return rewritten
 
 
-def _explain(watch: Watch, conn: Any, statement: str, values: Any) -> None:
+def explained(conn: Any, statement: str, values: Any) -> list[dict[str, Any]]:
+    """The nodes of the plan by which the statement would run now; none of what has no plan."""
+    if _EXPLAINABLE.match(statement) is None:
+        return []
     with conn.connection.cursor() as cursor:
         cursor.execute("explain (format json) " + statement, values)
         (plan,) = cursor.fetchone()[0]
-    for node in _nodes(plan["Plan"]):
+    return list(_nodes(plan["Plan"]))
+
+
+def _explain(watch: Watch, conn: Any, statement: str, values: Any) -> None:
+    for node in explained(conn, statement, values):
         table = node.get("Relation Name")
         if table in TENANT_TABLES and node["Node Type"] != "ModifyTable":
             conditions = ("Index Cond", "Recheck Cond", "Filter", "Hash Cond")
