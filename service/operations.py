@@ -1,107 +1,26 @@
-"""How everything is done that an operator does, over HTTP or at the command line.
-
-One transaction holds the work and the operator event that tells of it. What concerns one tenant is
-told in that tenant's own audit events too, so that it sees what was done to it. Work that is
-refused, or fails, leaves an operator event in a transaction of its own.
+"""How every route of operators that changes something does it (see `service.deeds`).
 
 Operators' requests have no idempotency keys: a kept answer belongs to a tenant and goes with it.
 All but making a tenant can be repeated without harm anyway; who cannot tell whether one was made
 finds it in the list by its name.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
-from uuid import UUID
+from collections.abc import Callable
+from typing import Annotated
 
-import structlog
 from fastapi import Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from graph.errors import StorageError
-from graph.model.ids import TenantId
 from graph.settings import Settings
-from graph.storage import audit, operator_events
 from graph.storage.audit import Target
-from graph.storage.operator_events import Actor, NewEvent
+from graph.storage.operator_events import Actor
 from graph.storage.operator_keys import Operator
-from graph.storage.session import Connection, in_tenant, system_session
+from graph.storage.session import Connection
 from service import etags
+from service.deeds import Deed, carried_out
 from service.deps import Operating, Shared
-from service.writes import Answer, IfMatch, Work, outcome_of
-
-log = structlog.get_logger(__name__)
-
-COMMAND_LINE = Actor("command_line")
-
-
-@dataclass(slots=True)
-class Deed:
-    """What is being done; the target may be named as late as in the work itself."""
-
-    actor: Actor
-    action: str
-    target: Target | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    request_id: str | None = None
-
-    @property
-    def tenant_id(self) -> TenantId | None:
-        """The tenant that it is done to, if it is done to one."""
-        if self.target is None or self.target.kind != "tenant":
-            return None
-        return TenantId(UUID(self.target.id))
-
-    def event(self) -> NewEvent:
-        """What the operators' own list says of it."""
-        return NewEvent(
-            actor=self.actor,
-            action=self.action,
-            target=self.target,
-            tenant_id=self.tenant_id,
-            request_id=self.request_id,
-            details=self.details,
-        )
-
-
-@contextmanager
-def carried_out(settings: Settings, deed: Deed) -> Iterator[Connection]:
-    """The transaction of an operator; told of when the block ends, however it ends."""
-    try:
-        with system_session("administration", settings=settings) as connection:
-            yield connection
-            _tell(connection, deed)
-    except Exception as error:
-        _tell_of_failure(settings, deed, error)
-        raise
-
-
-def _tell(connection: Connection, deed: Deed) -> None:
-    operator_events.record(connection, deed.event())
-    if deed.tenant_id is not None:
-        audit.record(
-            in_tenant(connection, deed.tenant_id),
-            actor=audit.Actor("operator", deed.actor.id),
-            action=deed.action,
-            target=deed.target,
-            request_id=deed.request_id,
-        )
-
-
-def _tell_of_failure(settings: Settings, deed: Deed, error: Exception) -> None:
-    ended = outcome_of(error)
-    if ended is None:
-        return
-    outcome, code = ended
-    try:
-        with system_session("administration", settings=settings) as connection:
-            event = replace(deed.event(), outcome=outcome, code=code)
-            operator_events.record(connection, event)
-    except StorageError:
-        # The database is away: most likely that is why the work failed, and it is answered so.
-        log.warning("operator_event.missed", action=deed.action, outcome=outcome, code=code)
+from service.writes import Answer, IfMatch, Work
 
 
 class Operation:

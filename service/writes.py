@@ -20,8 +20,6 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from graph.errors import (
-    CodeloomError,
-    ErrorKind,
     PermissionMissing,
     StorageError,
     StorageRefused,
@@ -34,29 +32,12 @@ from graph.storage.idempotency import KeptAnswer
 from graph.storage.keys import Caller
 from graph.storage.session import Connection, tenant_session
 from service import etags, secret
+from service.deeds import outcome_of
 from service.deps import Identified, Shared
 
 __all__ = ["AdminChange", "AdminWrite", "Answer", "IngestChange", "IngestWrite", "Target", "Write"]
 
 log = structlog.get_logger(__name__)
-
-# What an error means for the audit; a request that is merely malformed was never a write.
-_OUTCOMES: dict[ErrorKind, Outcome] = {
-    "forbidden": "refused",
-    "not_found": "refused",
-    "conflict": "refused",
-    "precondition": "refused",
-    "quota": "refused",
-    "unavailable": "failed",
-    "internal": "failed",
-}
-
-
-def outcome_of(error: Exception) -> tuple[Outcome, str] | None:
-    """How a write ended that raised this, and its code; None if it was never a write."""
-    known = error if isinstance(error, CodeloomError) else CodeloomError()
-    outcome = _OUTCOMES.get(known.kind)
-    return (outcome, known.code) if outcome is not None else None
 
 
 def Target(kind: str, of: UUID | str) -> AuditTarget:  # noqa: N802  it makes one
