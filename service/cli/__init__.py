@@ -29,6 +29,8 @@ def main() -> None:
     from service.cli import (  # noqa: F401 - they register commands
         admin_credentials,
         admin_keys,
+        admin_operators,
+        admin_plans,
         admin_tenants,
         commands,
         ingest,

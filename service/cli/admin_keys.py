@@ -7,7 +7,8 @@ import typer
 
 from graph.model.ids import ApiKeyId, RepositoryId
 from service.cli import times
-from service.cli.admin import Json, Tenant, admin, database, done_to, tenant_id
+from service.cli.acting import done_to
+from service.cli.admin import Json, Tenant, admin, database, tenant_id
 from service.cli.screen import CommandFailed, answers, as_json, remarks, table
 
 if TYPE_CHECKING:

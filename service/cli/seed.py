@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from graph.model.ids import TenantId
 from graph.settings import Settings
 from graph.storage import keys, tenants
-from graph.storage.session import system_session, tenant_session
+from graph.storage.audit import Target
+from graph.storage.session import Connection, system_session
 from service.cli import kept
+from service.cli.acting import done_to
+from service.deeds import COMMAND_LINE, Deed, carried_out
 
 DEMO_TENANT = "demo"
 
@@ -29,14 +33,25 @@ def ensure_key(settings: Settings) -> KeptKey:
     known = kept.read(settings)
     if known and keys.authenticate(settings, known) is not None:
         return KeptKey(known, kept.path_of(settings), new=False)
-    with system_session("administration", settings=settings) as connection:
-        found = tenants.find_by_name(connection, name=DEMO_TENANT)
-        tenant = found[0] if found else tenants.create(connection, name=DEMO_TENANT)
-    with tenant_session(tenant.id, settings=settings) as connection:
-        _, secret = keys.create(
-            connection,
-            tenant_id=tenant.id,
-            scopes=["admin"],
-            name="command line",
+    tenant = _tenant(settings)
+
+    def work(connection: Connection) -> tuple[Target, str]:
+        made, secret = keys.create(
+            connection, tenant_id=tenant, scopes=["admin"], name="command line"
         )
+        return Target("api_key", str(made.id)), secret
+
+    secret = done_to(settings, tenant, "create_api_key", work)
     return KeptKey(secret, kept.write(settings, secret), new=True)
+
+
+def _tenant(settings: Settings) -> TenantId:
+    with system_session("administration", settings=settings) as connection:
+        for one in tenants.find_by_name(connection, name=DEMO_TENANT):
+            if one.state != "erasing":
+                return one.id
+    deed = Deed(COMMAND_LINE, "create_tenant", details={"name": DEMO_TENANT})
+    with carried_out(settings, deed) as connection:
+        tenant = tenants.create(connection, name=DEMO_TENANT)
+        deed.target = Target("tenant", str(tenant.id))
+    return tenant.id
