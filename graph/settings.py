@@ -99,6 +99,14 @@ class Settings(BaseSettings):
     # What requests under way are given at a stop.
     shutdown_grace_seconds: PositiveInt = 10
 
+    # --- limits of requests --------------------------------------------------------------------
+    # What tenants and their keys may ask in a minute is in their plans. This is for an address that
+    # shows no key that is known, and for the key of an operator.
+    address_requests_per_minute: PositiveInt = 600
+    operator_requests_per_minute: PositiveInt = 6000
+    # API processes over all hosts: without Redis, each lets its share of a limit through.
+    api_replicas: PositiveInt = 1
+
     # --- limits of one ingestion ---------------------------------------------------------------
     # Parser processes of a worker; 0 means as many as there are cores.
     parse_processes: NonNegativeInt = 0

@@ -16,6 +16,8 @@ from service import errors, openapi, secret, strict
 from service.auth import Authentication, Authenticator
 from service.deps import Backend
 from service.edge import Cors, Heads, Refusals
+from service.limiting import AddressLimits, CallerLimits
+from service.limits import Gate
 from service.middleware import BodyGuard, RequestContext
 from service.routes import ROUTERS, TAGS, docs
 from service.streams import Hub
@@ -47,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         Hub(settings.redis_url),
     )
     application.state.backend = backend
+    application.state.gate = Gate(settings)
     errors.install(application)
     for router in routers:
         application.include_router(router)
@@ -59,13 +62,16 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _wrap(application: FastAPI, settings: Settings) -> None:
+    callers = application.state.backend.callers
+    operators = Authenticator(
+        partial(operator_keys.authenticate, settings), prefix=key_form.OPERATOR_KEY
+    )
+    gate = application.state.gate
     # Each one added wraps those before it: a request meets the last first.
+    application.add_middleware(CallerLimits, gate=gate, settings=settings)
+    application.add_middleware(Authentication, authenticator=callers, operators=operators)
     application.add_middleware(
-        Authentication,
-        authenticator=application.state.backend.callers,
-        operators=Authenticator(
-            partial(operator_keys.authenticate, settings), prefix=key_form.OPERATOR_KEY
-        ),
+        AddressLimits, gate=gate, settings=settings, callers=callers, operators=operators
     )
     application.add_middleware(
         BodyGuard,
@@ -90,5 +96,6 @@ def _logging(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMana
         telemetry.configure("api", level=settings.log_level, form=settings.log_format)
         yield
         await application.state.backend.hub.close()
+        await application.state.gate.close()
 
     return lifespan

@@ -64,7 +64,7 @@ class Authenticator(Generic[Who]):
         """
         if not key_form.well_formed(secret, self._prefix):
             raise ApiKeyInvalid  # costs neither a thread nor a look-up
-        digest = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+        digest = _digest(secret)
         known = self._remembered(digest)
         if known is not None:
             return known
@@ -73,6 +73,12 @@ class Authenticator(Generic[Who]):
             raise ApiKeyInvalid
         self._remember(digest, caller)
         return caller
+
+    def remembers(self, secret: str) -> bool:
+        """Whether this key was valid a moment ago, so that finding its caller costs nothing."""
+        if not key_form.well_formed(secret, self._prefix):
+            return False
+        return self._remembered(_digest(secret)) is not None
 
     def _remembered(self, digest: bytes) -> Who | None:
         with self._lock:
@@ -139,6 +145,10 @@ class Authentication:
         if operated:
             raise OperatorKeyRequired
         return {"caller": caller}
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
 def _is_below(scope: Scope, place: str) -> bool:

@@ -57,6 +57,8 @@ ACTIONS = {
     "tenant_key_required": "Use a key of the tenant whose data this is about.",
     "tenant_erasing": "Nothing: an erasure is not taken back. Follow it at /v1/admin/erasures.",
     "permission_missing": "Use a key with the scope that the detail names.",
+    "rate_limited": "Wait as long as Retry-After says, and ask less often.",
+    "limits_unavailable": "Repeat the request after a short wait; reading goes on meanwhile.",
     "request_under_way": "Repeat the request after a short wait, with the same idempotency key.",
     "ref_not_found": "Name a branch or tag that the repository has, or a commit by its whole id.",
     "snapshot_not_found": (

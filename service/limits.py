@@ -1,0 +1,195 @@
+"""Limits of requests: what an address, a key and a tenant may ask in a minute.
+
+Counted in Redis by a generic cell rate algorithm: a full minute's worth at once, then as much as
+flows in. One script decides and charges in one step and on the clock of Redis, so neither several
+API processes nor their clocks can let more through. The key is charged before its tenant: a key
+that asks too much is refused by its own limit and takes nothing from the tenant's other keys.
+
+Without Redis, reading goes on within this process's share of the limits, and everything else is
+refused with 503: what starts work must not be let through uncounted. No request waits for Redis
+longer than `_PATIENCE_SECONDS`, and after a failure only one in a second tries it again.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+from throttled.asyncio.rate_limiter.gcra import MemoryLimitAtomicAction, RedisLimitAtomicAction
+from throttled.asyncio.store.memory import MemoryStoreBackend
+
+from graph.errors import LimitsUnavailable, RateLimited
+from graph.settings import Settings
+
+PERIOD_SECONDS = 60
+_PATIENCE_SECONDS = 0.05
+_REST_SECONDS = 1.0
+# Connections of a process; more requests than that at one moment wait their turn, or do without.
+_CONNECTIONS = 64
+# Callers that are counted in memory while Redis is away.
+_REMEMBERED = 10_000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One thing that is limited: its name in the headers, its key in Redis, how much a minute."""
+
+    name: str
+    key: str
+    per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is left of a limit after a request was charged, or refused."""
+
+    limit: Limit
+    remaining: int
+    resets_after: float  # seconds until all of it is there again
+    retry_after: float  # seconds until the refused request would pass; 0 for one that passed
+
+
+class Refused(Exception):
+    """A request is above a limit."""
+
+    def __init__(self, standings: list[Standing]) -> None:
+        super().__init__()
+        self.standings = standings
+
+    @property
+    def retry_seconds(self) -> int:
+        """Whole seconds after which it would pass."""
+        return max(1, math.ceil(self.standings[-1].retry_after))
+
+
+class _Client:
+    """What the library's action asks of a store: our own client, with our own patience."""
+
+    # What it would translate into errors of its own; we answer for those of Redis ourselves.
+    base_exceptions: tuple[type[Exception], ...] = ()
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._client = client
+
+    def get_client(self) -> redis.asyncio.Redis:
+        return self._client
+
+
+class Gate:
+    """Charges requests to limits."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._replicas = settings.api_replicas
+        self._local = MemoryLimitAtomicAction(MemoryStoreBackend(options={"MAX_SIZE": _REMEMBERED}))
+        self._redis = _connected(settings.redis_url)
+        self._shared = RedisLimitAtomicAction(_Client(self._redis)) if self._redis else None  # type: ignore[arg-type]
+        self._rests_until = 0.0
+        self._trying = False
+
+    async def charge(self, limits: list[Limit], cost: int, *, reading: bool) -> list[Standing]:
+        """What is left of each limit, in the same order, after the request was charged to all.
+
+        Raises Refused at the first limit that it is above; LimitsUnavailable when Redis is away and
+        the request does more than read.
+        """
+        if self._shared is None:
+            return await self._charge_here(limits, cost, share=1)
+        if self._answers():
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    standings = await self._charge(self._shared, limits, cost)
+            except (RedisError, TimeoutError, OSError) as error:
+                self._rest(error)
+            else:
+                self._recover()
+                return standings
+        if not reading:
+            raise LimitsUnavailable
+        return await self._charge_here(limits, cost, share=self._replicas)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    def _answers(self) -> bool:
+        """Whether Redis is to be asked: always, or by one request now and then while it is away."""
+        if not self._rests_until:
+            return True
+        if self._trying or self._clock() < self._rests_until:
+            return False
+        self._trying = True
+        return True
+
+    def _rest(self, error: Exception) -> None:
+        if not self._rests_until:
+            _log.error("limits.redis_unavailable", error=type(error).__name__)
+        self._rests_until = self._clock() + _REST_SECONDS
+        self._trying = False
+
+    def _recover(self) -> None:
+        if self._rests_until:
+            _log.warning("limits.redis_is_back")
+        self._rests_until = 0.0
+        self._trying = False
+
+    async def _charge_here(self, limits: list[Limit], cost: int, *, share: int) -> list[Standing]:
+        mine = [Limit(each.name, each.key, max(1, each.per_minute // share)) for each in limits]
+        return await self._charge(self._local, mine, cost)
+
+    async def _charge(
+        self,
+        action: RedisLimitAtomicAction | MemoryLimitAtomicAction,
+        limits: list[Limit],
+        cost: int,
+    ) -> list[Standing]:
+        standings = []
+        for limit in limits:
+            # A request that costs more than a whole minute's worth would never pass.
+            amount = min(cost, limit.per_minute)
+            arguments = [PERIOD_SECONDS / limit.per_minute, limit.per_minute, amount]
+            refused, remaining, reset, retry = await action.do([limit.key], arguments)
+            left = max(0, int(remaining))
+            standings.append(Standing(limit, left, reset, retry if refused else 0.0))
+            if refused:
+                raise Refused(standings)
+        return standings
+
+
+def headers(standings: list[Standing]) -> dict[str, str]:
+    """`RateLimit` and `RateLimit-Policy`, as draft-ietf-httpapi-ratelimit-headers has them."""
+    if not standings:
+        return {}
+    left = (f'"{s.limit.name}";r={s.remaining};t={math.ceil(s.resets_after)}' for s in standings)
+    policy = (f'"{s.limit.name}";q={s.limit.per_minute};w={PERIOD_SECONDS}' for s in standings)
+    return {"ratelimit": ", ".join(left), "ratelimit-policy": ", ".join(policy)}
+
+
+def refusal(refused: Refused) -> RateLimited:
+    """The error that a refused request is answered with."""
+    limit = refused.standings[-1].limit
+    return RateLimited(
+        f"More than {limit.per_minute} a minute for this {limit.name}, requests counted by what"
+        f" they cost. The next one passes in {refused.retry_seconds} s."
+    )
+
+
+def _connected(redis_url: str | None) -> redis.asyncio.Redis | None:
+    if redis_url is None:
+        return None
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        redis_url,
+        max_connections=_CONNECTIONS,
+        timeout=_PATIENCE_SECONDS,
+        socket_timeout=_PATIENCE_SECONDS,
+        socket_connect_timeout=_PATIENCE_SECONDS,
+    )
+    # From the pool, so that closing the client closes the pool's connections.
+    return redis.asyncio.Redis.from_pool(pool)
