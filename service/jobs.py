@@ -2,10 +2,11 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from graph.model.ids import TenantId
 from graph.model.jobs import JobState
@@ -37,6 +38,12 @@ class JobError(Shape):
     action: str = Field(description="What to do about it.")
 
 
+Report = TypeAliasType(
+    "Report",
+    Annotated[dict[str, Any], Field(description="Counts, times by stage, and notes.")],
+)
+
+
 class Job(Shape):
     """A requested piece of work."""
 
@@ -54,9 +61,7 @@ class Job(Shape):
     error: JobError | None
     snapshot_id: UUID | None = Field(description="What it published.")
     superseded_by: UUID | None = Field(description="The job that made this one pointless.")
-    report: dict[str, Any] | None = Field(
-        description="Counts, times by stage and notes; null before the job has succeeded.",
-    )
+    report: Report | None = Field(description="Null before the job has succeeded.")
     created_at: datetime
     run_at: datetime = Field(description="Not before this; later than now between two tries.")
     started_at: datetime | None

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from typing_extensions import TypeAliasType
 
 from graph.model import limits
 from graph.storage import erasures
@@ -24,14 +25,17 @@ def _number(value: object) -> object:
 _Amount = Annotated[int, Field(ge=0, le=limits.MAX_LIMIT), BeforeValidator(_number)]
 
 # By name of the resource; what is not named has no limit.
-Limits = Annotated[
-    dict[str, _Amount],
-    AfterValidator(limits.checked),
-    Field(
-        examples=[{"repositories": 100, "running_jobs": 4}],
-        json_schema_extra={"propertyNames": {"enum": _NAMES}},
-    ),
-]
+Limits = TypeAliasType(
+    "Limits",
+    Annotated[
+        dict[str, _Amount],
+        AfterValidator(limits.checked),
+        Field(
+            examples=[{"repositories": 100, "running_jobs": 4}],
+            json_schema_extra={"propertyNames": {"enum": _NAMES}},
+        ),
+    ],
+)
 
 # A text with something in it that can be read; the same for those who read the document.
 SOMETHING = r"[^\s\x00-\x1f]"

@@ -11,17 +11,19 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic.fields import FieldInfo
+from typing_extensions import TypeAliasType
 
 from graph.model.edges import Certainty as CertaintyCode
 from graph.model.edges import EdgeKind, Rule
 from graph.model.nodes import NodeKind
+from graph.storage.audit import Outcome
 
 Item = TypeVar("Item")
 
 SYMBOL_ID_PATTERN = r"^[0-9a-f]{16}$"
 
 
-def _word_of(words: Iterable[str]) -> tuple[AfterValidator, FieldInfo]:
+def _word_of(words: Iterable[str], description: str) -> tuple[AfterValidator, FieldInfo]:
     known = frozenset(words)
 
     def check(word: str) -> str:
@@ -30,16 +32,33 @@ def _word_of(words: Iterable[str]) -> tuple[AfterValidator, FieldInfo]:
         return word
 
     listed: list[JsonValue] = [*sorted(known)]
-    field = Field(json_schema_extra={"enum": listed})
+    field = Field(description=description, json_schema_extra={"enum": listed})
     assert isinstance(field, FieldInfo)  # noqa: S101 - Field() is typed as Any
     return AfterValidator(check), field
 
 
-# Words of the graph's own tables: the API document lists them, an unknown one is refused.
-NodeKindName = Annotated[str, *_word_of(kind.label for kind in NodeKind)]
-EdgeKindName = Annotated[str, *_word_of(kind.label for kind in EdgeKind)]
-CertaintyName = Annotated[str, *_word_of(code.label for code in CertaintyCode)]
-RuleName = Annotated[str, *_word_of(rule.label for rule in Rule)]
+# Words of the graph's own tables: the API document lists them, an unknown one is refused. Types
+# with a name are told once in the document, and generated clients have one class for each.
+NodeKindName = TypeAliasType(
+    "NodeKindName",
+    Annotated[str, *_word_of((kind.label for kind in NodeKind), "What a symbol is.")],
+)
+EdgeKindName = TypeAliasType(
+    "EdgeKindName",
+    Annotated[str, *_word_of((kind.label for kind in EdgeKind), "How two symbols are linked.")],
+)
+CertaintyName = TypeAliasType(
+    "CertaintyName",
+    Annotated[str, *_word_of((code.label for code in CertaintyCode), "How sure a link is.")],
+)
+RuleName = TypeAliasType(
+    "RuleName",
+    Annotated[str, *_word_of((rule.label for rule in Rule), "By which evidence it was found.")],
+)
+OutcomeName = TypeAliasType(
+    "OutcomeName",
+    Annotated[Outcome, Field(description="failed: Codeloom could not do what it should have.")],
+)
 
 
 class Shape(BaseModel):

@@ -91,6 +91,9 @@ def _check_body(body: bytes) -> None:
         json.loads(body.decode(), object_pairs_hook=_distinct, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise HTTPException(400) from None
+    if body.strip() == b"null":
+        # It would be taken for a body that was left out, which the document does not say.
+        raise RequestValidationError([_error("object_required", ("body",), "must be an object")])
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> None:

@@ -10,7 +10,6 @@ from pydantic import Field
 from graph.model.ids import OperatorEventId
 from graph.queries.page import Page
 from graph.storage import operator_events
-from graph.storage.audit import Outcome
 from graph.storage.operator_events import ActorKind
 from graph.storage.session import system_session
 from service import schemas
@@ -46,7 +45,7 @@ class OperatorEvent(schemas.Shape):
     )
     target: OperatorTarget | None
     tenant_id: UUID | None = Field(description="The tenant that it was done to; it may be gone.")
-    outcome: Outcome = Field(description="failed: Codeloom could not do what it should have.")
+    outcome: schemas.OutcomeName
     code: str | None = Field(description="Of the error; null for what succeeded.")
     request_id: str | None = Field(description="As in the answer's X-Request-Id.")
     details: dict[str, Any] = Field(description="What was asked for, or what came of it.")
@@ -60,7 +59,9 @@ def _filter(
     action: Annotated[
         Text | None, Query(min_length=1, max_length=100, description="Only of this operation.")
     ] = None,
-    outcome: Annotated[Outcome | None, Query(description="Only with this outcome.")] = None,
+    outcome: Annotated[
+        schemas.OutcomeName | None, Query(description="Only with this outcome.")
+    ] = None,
     actor_id: Annotated[UUID | None, Query(description="Only by this key.")] = None,
     tenant_id: Annotated[UUID | None, Query(description="Only to this tenant.")] = None,
     target_id: Annotated[

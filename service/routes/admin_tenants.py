@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from graph.errors import TenantValidationError
 from graph.model.ids import TenantId
@@ -38,6 +39,16 @@ Name = Annotated[
     ),
 ]
 PlanCode = Annotated[Text, Field(min_length=1, max_length=50, examples=["standard"])]
+
+StateOfTenant = TypeAliasType(
+    "StateOfTenant",
+    Annotated[
+        TenantState,
+        Field(
+            description="suspended: its keys open nothing, its jobs wait. erasing: it will be gone."
+        ),
+    ],
+)
 
 
 class NewTenant(schemas.Request):
@@ -83,9 +94,7 @@ class OperatedTenant(schemas.Shape):
     id: UUID
     name: str
     plan: str
-    state: TenantState = Field(
-        description="suspended: its keys open nothing, its jobs wait. erasing: it will be gone."
-    )
+    state: StateOfTenant
     suspended_reason: str | None
     limits: dict[str, int] = Field(description="Its own, which go before those of the plan.")
     effective_limits: dict[str, int] = Field(
@@ -117,7 +126,7 @@ def list_tenants(
     paging: Paged,
     name: Annotated[Text | None, Query(max_length=200, description="Only of this name.")] = None,
     plan: Annotated[Text | None, Query(max_length=50, description="Only on this plan.")] = None,
-    state: Annotated[TenantState | None, Query(description="Only in this state.")] = None,
+    state: Annotated[StateOfTenant | None, Query(description="Only in this state.")] = None,
 ) -> OperatedTenantPage:
     """The tenants of the installation, oldest first."""
     after, _snapshot = paging.position()

@@ -13,7 +13,7 @@ from graph.model.ids import AuditEventId
 from graph.queries.page import Page
 from graph.settings import Settings
 from graph.storage import audit
-from graph.storage.audit import ActorKind, Outcome
+from graph.storage.audit import ActorKind
 from graph.storage.keys import Caller
 from graph.storage.session import tenant_session
 from service import schemas
@@ -49,7 +49,7 @@ class AuditEvent(schemas.Shape):
         description="The operation's id in this document.", examples=["register_repository"]
     )
     target: Target | None
-    outcome: Outcome = Field(description="failed: Codeloom could not do what it should have.")
+    outcome: schemas.OutcomeName
     code: str | None = Field(description="Of the error; null for what succeeded.")
     request_id: str | None = Field(description="As in the answer's X-Request-Id.")
 
@@ -62,7 +62,9 @@ def _filter(
     action: Annotated[
         Text | None, Query(min_length=1, max_length=100, description="Only of this operation.")
     ] = None,
-    outcome: Annotated[Outcome | None, Query(description="Only with this outcome.")] = None,
+    outcome: Annotated[
+        schemas.OutcomeName | None, Query(description="Only with this outcome.")
+    ] = None,
     actor_id: Annotated[UUID | None, Query(description="Only by this key.")] = None,
     target_id: Annotated[
         Text | None, Query(min_length=1, max_length=1024, description="Only on this.")
@@ -105,7 +107,12 @@ def list_audit_events(
     responses={
         200: {
             "description": "One audit event on each line, oldest first.",
-            "content": {_NDJSON: {"schema": {"type": "string"}}},
+            "content": {
+                _NDJSON: {
+                    "schema": {"type": "string"},
+                    "itemSchema": {"$ref": "#/components/schemas/AuditEvent"},
+                }
+            },
         }
     },
 )

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 from starlette.responses import Response
+from typing_extensions import TypeAliasType
 
 from graph.model.rows import DocumentStatus
 from graph.queries import files
@@ -20,6 +21,14 @@ from service.wire import Text
 router = APIRouter(prefix="/v1/repositories/{repository_id}", tags=["graph"])
 
 
+FileStatus = TypeAliasType(
+    "FileStatus",
+    Annotated[
+        DocumentStatus, Field(description="partial: parsed, but something of it was left out.")
+    ],
+)
+
+
 class FileReferences(Shape):
     """References in a file, by what became of them."""
 
@@ -33,7 +42,7 @@ class File(Shape):
 
     path: str = Field(description="From the repository's root; undecodable bytes are escaped.")
     language: str | None = Field(description="Null if it is none of those that are parsed.")
-    status: DocumentStatus = Field(description="partial: parsed, but something of it was left out.")
+    status: FileStatus
     skip_reason: str | None = Field(description="Why it was not parsed, or not wholly.")
     lines: int
     size_bytes: int
@@ -59,7 +68,7 @@ def list_files(
     language: Annotated[
         Text | None, Query(min_length=1, max_length=40, examples=["python"])
     ] = None,
-    status: DocumentStatus | None = None,
+    status: Annotated[FileStatus | None, Query(description="Only with this status.")] = None,
 ) -> Response:
     """The files of the commit, and what became of each."""
     return read.page(

@@ -11,7 +11,7 @@ from graph.model.ids import RepositoryId, SnapshotId
 from graph.queries import snapshots
 from graph.queries.snapshots import PublishedSnapshot
 from graph.storage.session import tenant_session
-from service import schemas, shapes
+from service import jobs, schemas, shapes
 from service.deps import Paged, Reader, Shared, may_use
 from service.reads import RepositoryParameter
 from service.wire import Text
@@ -33,7 +33,7 @@ class SnapshotDetail(SnapshotItem):
     repository_id: UUID
     job_id: UUID = Field(description="The job that published it.")
     pipeline: str = Field(description="The version of the rules it was made by.")
-    report: dict[str, Any] = Field(description="The report of that job.")
+    report: jobs.Report
 
 
 class SnapshotPage(schemas.Page[SnapshotItem]):
