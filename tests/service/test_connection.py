@@ -316,6 +316,16 @@ def test_whoever_wishes_for_another_protocol_is_served_in_this_one(server: Serve
     assert server.get("/healthz", *websocket).status == 200
 
 
+def test_the_head_of_a_stream_without_end_ends(server: Server) -> None:
+    with server.connect() as connection:
+        connection.send(request("HEAD", "/test/endless", "X-Request-Id: endless-head"))
+        assert connection.answer("HEAD").status == 200
+        connection.send(request("GET", "/healthz"))
+        assert connection.answer().status == 200
+    # The line is written when the route has ended.
+    assert eventually(lambda: "request_id=endless-head" in server.log(), 10)
+
+
 def test_a_body_is_asked_for_before_it_is_sent(server: Server) -> None:
     with server.connect() as connection:
         connection.send(request("POST", "/test/body", *CHUNKED, "Expect: 100-continue"))
