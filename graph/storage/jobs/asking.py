@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, func, update
+from sqlalchemy import Connection, func, or_, update
 
 from graph.errors import JobNotCancellable, JobNotDead, JobNotFound, JobNotRetryable
 from graph.model import names
@@ -11,7 +11,7 @@ from graph.model.jobs import ENDED, KIND_BY_NAME, LIVE, RETRYABLE, JobState
 from graph.storage import repositories, signals
 from graph.storage.jobs import admission
 from graph.storage.jobs.reading import Job, job_of, one, query
-from graph.storage.jobs.table import jobs
+from graph.storage.jobs.table import IS_LIVE, IS_QUEUED, jobs
 from graph.storage.session import tenant_of
 
 
@@ -58,10 +58,7 @@ def unfinished(conn: Connection, *, limit: int) -> list[Job]:
     """The tenant's jobs that have not ended: those under way first, then the oldest that wait."""
     live = jobs.c.state.in_(sorted(LIVE))
     found = (
-        query(conn)
-        .where(jobs.c.state.in_([*sorted(LIVE), JobState.QUEUED]))
-        .order_by(live.desc(), jobs.c.job_id)
-        .limit(limit)
+        query(conn).where(or_(IS_LIVE, IS_QUEUED)).order_by(live.desc(), jobs.c.job_id).limit(limit)
     )
     return [job_of(row) for row in conn.execute(found)]
 

@@ -75,8 +75,10 @@ jobs = Table(
     ),
 )
 
-_QUEUED = text("state = 'queued'")
-_LIVE = text("state in ('dispatched', 'running')")
+# Conditions in the words of the indexes: a parameter in their place would keep these from being
+# used, and a tenant has many jobs that have ended.
+IS_QUEUED = text("state = 'queued'")
+IS_LIVE = text("state in ('dispatched', 'running')")
 
 # The job of a flight that waits, for the next request.
 Index(
@@ -84,7 +86,7 @@ Index(
     jobs.c.tenant_id,
     jobs.c.repository,
     jobs.c.flight,
-    postgresql_where=_QUEUED,
+    postgresql_where=IS_QUEUED,
 )
 Index(
     "jobs_queue",
@@ -92,7 +94,7 @@ Index(
     jobs.c.priority,
     jobs.c.run_at,
     jobs.c.job_id,
-    postgresql_where=_QUEUED,
+    postgresql_where=IS_QUEUED,
 )
 # The hard guard behind single flight. It is also how live jobs are found and counted.
 Index(
@@ -101,6 +103,6 @@ Index(
     jobs.c.repository,
     jobs.c.flight,
     unique=True,
-    postgresql_where=_LIVE,
+    postgresql_where=IS_LIVE,
 )
 Index("jobs_repository", jobs.c.tenant_id, jobs.c.repository, jobs.c.job_id)

@@ -98,7 +98,7 @@ def fill(settings: Settings, superuser: psycopg.Connection[Any]) -> Million:
     superuser.execute("set search_path = codeloom")
     for member in (small, large):
         for statement in ROWS:
-            superuser.execute(statement.encode(), {"tenant": member.tenant_id, "mark": "shop"})
+            superuser.execute(statement.encode(), {"tenant": member.tenant_id, "mark": "marked"})
     # Neither triggers nor references: what is copied is sound.
     superuser.execute("set session_replication_role = replica")
     superuser.execute("update plans set limits = '{}'")
