@@ -188,6 +188,17 @@ def test_a_body_that_an_operation_does_not_take_is_json_nonetheless(
     assert client.get(path, headers=bearer(acme.read)).status_code == 200
 
 
+def test_a_body_that_may_be_left_out_may_not_be_null(
+    client: TestClient, acme: Member, shop: Shop
+) -> None:
+    path = f"/v1/repositories/{shop.repository.id}/ingestions"
+    headers: dict[str, Any] = {**bearer(acme.ingest), "content-type": "application/json"}
+    answer = client.post(path, content=b" null ", headers=headers)
+    assert (answer.status_code, problem(answer)["code"]) == (422, "request_invalid")
+    assert problem(answer)["errors"][0]["code"] == "object_required"
+    assert client.post(path, headers=headers).status_code == 202
+
+
 def test_no_list_that_a_request_may_hold_is_without_end(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
 
