@@ -4,6 +4,7 @@ An address does so before its key is looked up, a key and its tenant after.
 """
 
 import ipaddress
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,7 +17,7 @@ from graph.storage.operator_keys import Operator
 from service import limits
 from service.auth import Authenticator, presented
 from service.errors import answer
-from service.limits import Gate, Limit, Refused, Standing
+from service.limits import Gate, Limit, Standing
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # What says that we live must not depend on who asks how often.
@@ -153,20 +154,20 @@ async def _through(
     cost: int,
 ) -> None:
     try:
-        standings = await gate.charge(applied, cost, reading=reading)
-    except Refused as refused:
-        more = {**limits.headers(refused.standings), "retry-after": str(refused.retry_seconds)}
-        response = answer(scope, limits.refusal(refused))
-        response.headers.update(more)
-        await response(scope, receive, send)
+        decision = await gate.charge(applied, cost, reading=reading)
     except LimitsUnavailable as error:
-        response = answer(scope, error)
+        await answer(scope, error)(scope, receive, send)
+        return
+    if decision.refused:
+        response = answer(scope, limits.refusal(decision))
+        response.headers.update(limits.headers(decision.standings))
+        response.headers["retry-after"] = str(decision.retry_seconds)
         await response(scope, receive, send)
-    else:
-        await app(scope, receive, _telling(scope, send, standings))
+        return
+    await app(scope, receive, _telling(scope, send, decision.standings))
 
 
-def _telling(scope: Scope, send: Send, standings: list[Standing]) -> Send:
+def _telling(scope: Scope, send: Send, standings: Sequence[Standing]) -> Send:
     told = limits.headers(standings)
     by_address = standings[0].limit.name == _ADDRESS
 

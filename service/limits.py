@@ -13,7 +13,7 @@ longer than `_PATIENCE_SECONDS`, and after a failure only one in a second tries 
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import redis.asyncio
@@ -55,16 +55,17 @@ class Standing:
     retry_after: float  # seconds until the refused request would pass; 0 for one that passed
 
 
-class Refused(Exception):
-    """A request is above a limit."""
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a request passes, and what is left of each limit that was asked, in their order."""
 
-    def __init__(self, standings: list[Standing]) -> None:
-        super().__init__()
-        self.standings = standings
+    standings: tuple[Standing, ...]
+    # By the last of them, which it is above.
+    refused: bool
 
     @property
     def retry_seconds(self) -> int:
-        """Whole seconds after which it would pass."""
+        """Whole seconds after which a refused request would pass."""
         return max(1, math.ceil(self.standings[-1].retry_after))
 
 
@@ -93,23 +94,23 @@ class Gate:
         self._rests_until = 0.0
         self._trying = False
 
-    async def charge(self, limits: list[Limit], cost: int, *, reading: bool) -> list[Standing]:
-        """What is left of each limit, in the same order, after the request was charged to all.
+    async def charge(self, limits: list[Limit], cost: int, *, reading: bool) -> Decision:
+        """Whether the request passes; then it was charged to every limit.
 
-        Raises Refused at the first limit that it is above; LimitsUnavailable when Redis is away and
-        the request does more than read.
+        The first limit that it is above refuses it, and the later ones are not asked. Raises
+        LimitsUnavailable when Redis is away and the request does more than read.
         """
         if self._shared is None:
             return await self._charge_here(limits, cost, share=1)
         if self._answers():
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    standings = await self._charge(self._shared, limits, cost)
+                    decision = await self._charge(self._shared, limits, cost)
             except (RedisError, TimeoutError, OSError) as error:
                 self._rest(error)
             else:
                 self._recover()
-                return standings
+                return decision
         if not reading:
             raise LimitsUnavailable
         return await self._charge_here(limits, cost, share=self._replicas)
@@ -140,7 +141,7 @@ class Gate:
         self._rests_until = 0.0
         self._trying = False
 
-    async def _charge_here(self, limits: list[Limit], cost: int, *, share: int) -> list[Standing]:
+    async def _charge_here(self, limits: list[Limit], cost: int, *, share: int) -> Decision:
         mine = [Limit(each.name, each.key, max(1, each.per_minute // share)) for each in limits]
         return await self._charge(self._local, mine, cost)
 
@@ -149,8 +150,8 @@ class Gate:
         action: RedisLimitAtomicAction | MemoryLimitAtomicAction,
         limits: list[Limit],
         cost: int,
-    ) -> list[Standing]:
-        standings = []
+    ) -> Decision:
+        standings: list[Standing] = []
         for limit in limits:
             # A request that costs more than a whole minute's worth would never pass.
             amount = min(cost, limit.per_minute)
@@ -159,11 +160,11 @@ class Gate:
             left = max(0, int(remaining))
             standings.append(Standing(limit, left, reset, retry if refused else 0.0))
             if refused:
-                raise Refused(standings)
-        return standings
+                return Decision(tuple(standings), refused=True)
+        return Decision(tuple(standings), refused=False)
 
 
-def headers(standings: list[Standing]) -> dict[str, str]:
+def headers(standings: Sequence[Standing]) -> dict[str, str]:
     """`RateLimit` and `RateLimit-Policy`, as draft-ietf-httpapi-ratelimit-headers has them."""
     if not standings:
         return {}
@@ -172,12 +173,12 @@ def headers(standings: list[Standing]) -> dict[str, str]:
     return {"ratelimit": ", ".join(left), "ratelimit-policy": ", ".join(policy)}
 
 
-def refusal(refused: Refused) -> RateLimited:
+def refusal(decision: Decision) -> RateLimited:
     """The error that a refused request is answered with."""
-    limit = refused.standings[-1].limit
+    limit = decision.standings[-1].limit
     return RateLimited(
         f"More than {limit.per_minute} a minute for this {limit.name}, requests counted by what"
-        f" they cost. The next one passes in {refused.retry_seconds} s."
+        f" they cost. The next one passes in {decision.retry_seconds} s."
     )
 
 

@@ -23,7 +23,7 @@ from graph.storage.session import Connection, tenant_session
 from service import auth
 from service import jobs as shape
 from service.deps import Backend, may_use
-from service.streams import Listener, StreamEvent, TooSlow
+from service.streams import Listener, StreamEvent
 
 # How often a quiet stream says that it lives, looks at the rows, and asks whether the key holds.
 LOOK_SECONDS = 10.0
@@ -84,10 +84,10 @@ class Watch:
                     yield event
 
     async def _next(self, listener: Listener) -> list[ServerSentEvent]:
-        try:
-            event = await listener.next(_TICK_SECONDS)
-        except TooSlow:
+        if listener.behind:
+            listener.behind = False
             return await self._changes()
+        event = await listener.next(_TICK_SECONDS)
         if event is None and time.monotonic() < self._look_at:
             return []
         self._look_at = time.monotonic() + LOOK_SECONDS

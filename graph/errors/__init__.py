@@ -5,10 +5,6 @@ status, `transient` decides whether a job is tried again. Messages are shown to 
 no secret, no path of ours and no text of a driver.
 """
 
-from graph.errors.base import (
-    CodeloomError,
-    ErrorKind,
-)
 from graph.errors.jobs import (
     BudgetExceeded,
     JobCancelled,
@@ -68,6 +64,10 @@ from graph.errors.tenants import (
     TenantNotFound,
     TenantSuspended,
     TenantValidationError,
+)
+from graph.errors.tree import (
+    CodeloomError,
+    ErrorKind,
 )
 
 __all__ = [

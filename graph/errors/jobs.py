@@ -1,6 +1,6 @@
 """Jobs and the attempts that are made at them."""
 
-from graph.errors.base import CodeloomError
+from graph.errors.tree import CodeloomError
 
 
 class JobNotFound(CodeloomError):

@@ -1,6 +1,6 @@
 """Repositories, where they come from, and what is read of them."""
 
-from graph.errors.base import CodeloomError
+from graph.errors.tree import CodeloomError
 
 
 class RepositoryNotFound(CodeloomError):

@@ -1,6 +1,6 @@
 """What a request may not do for now, or not again."""
 
-from graph.errors.base import CodeloomError
+from graph.errors.tree import CodeloomError
 
 
 class RateLimited(CodeloomError):

@@ -1,6 +1,6 @@
 """The stores, and the settings that say where they are."""
 
-from graph.errors.base import CodeloomError
+from graph.errors.tree import CodeloomError
 
 
 class StorageError(CodeloomError):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from graph.errors.base import CodeloomError
+from graph.errors.tree import CodeloomError
 
 
 class TenantValidationError(CodeloomError):

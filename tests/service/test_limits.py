@@ -23,7 +23,7 @@ from graph.settings import Settings
 from service import limits
 from service.app import create_app
 from service.limiting import UNLIMITED, address_of, cost_of
-from service.limits import Gate, Limit, Refused, headers
+from service.limits import Gate, Limit, headers
 from tests.seeding import allow
 from tests.service.conftest import Member, bearer
 from tests.service.test_auth import operations
@@ -45,11 +45,7 @@ def charge(settings: Settings, wanted: list[Limit], times: int, cost: int = 1) -
     """How many of so many requests at once pass."""
 
     async def one(gate: Gate) -> bool:
-        try:
-            await gate.charge(wanted, cost, reading=True)
-        except Refused:
-            return False
-        return True
+        return not (await gate.charge(wanted, cost, reading=True)).refused
 
     async def run() -> int:
         gate = Gate(settings)
