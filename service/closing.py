@@ -44,13 +44,14 @@ class Closing(asyncio.Transport):
         if self.is_closing():
             return
         self._closing = True
+        flushed = self._inner.get_write_buffer_size() == 0
         if self._unread() and self._inner.can_write_eof():
             self._inner.write_eof()
             if not self._inner.is_reading():
                 self._inner.resume_reading()
-            self._last_patience = self._loop.call_later(_LINGER_SECONDS, self._inner.abort)
+            seconds = _LINGER_SECONDS if flushed else _FLUSH_SECONDS
+            self._last_patience = self._loop.call_later(seconds, self._inner.abort)
             return
-        flushed = self._inner.get_write_buffer_size() == 0
         self._inner.close()
         if not flushed:
             self._last_patience = self._loop.call_later(_FLUSH_SECONDS, self.abort)

@@ -155,9 +155,14 @@ def serving(
 ) -> Iterator[Server]:
     """A server with these settings runs for the time of the context; killed at its end."""
     port = free_port()
-    changed = settings.model_copy(
-        update={"codeloom_host": "127.0.0.1", "codeloom_port": port, **changes}
-    )
+    given = {
+        "codeloom_host": "127.0.0.1",
+        "codeloom_port": port,
+        # Every test comes from the same address.
+        "address_requests_per_minute": 1_000_000,
+        **changes,
+    }
+    changed = settings.model_copy(update=given)
     log_file = folder / f"api-{port}.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
