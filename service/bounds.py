@@ -14,7 +14,7 @@ class Limits:
     # Of the request line and the headers together; the address may take half of it.
     head_bytes: int
     head_seconds: float
-    # In which a client takes at least some 50 KB of an answer that is larger than that.
+    # In which a client takes at least something of an answer that waits for it.
     answer_seconds: float
 
 

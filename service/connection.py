@@ -58,14 +58,14 @@ class LimitedConnection(HttpToolsProtocol):
         self._reset_counts()
         # Ends the wait for a head, or for what is left of a request that was answered already.
         self._patience: asyncio.TimerHandle | None = None
-        self._answer_patience: asyncio.TimerHandle | None = None
 
     # --- the connection ------------------------------------------------------------------------
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there; one too many is told so when it has asked."""
-        self._closing = Closing(transport, self.loop, unread=self._unread)
+        seconds = self._limits.answer_seconds
+        self._closing = Closing(transport, self.loop, unread=self._unread, seconds=seconds)
         super().connection_made(self._closing)
         excess = len(self.connections) - self._limits.connections
         if excess > _SPARE_CONNECTIONS:
@@ -77,7 +77,6 @@ class LimitedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone, or we have closed."""
         self._wait_no_more()
-        self.resume_writing()
         self._closing.lost()
         super().connection_lost(exc)
 
@@ -111,16 +110,13 @@ class LimitedConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not take its answer as fast as it is made; it has some time to."""
         super().pause_writing()
-        seconds = self._limits.answer_seconds
-        self._answer_patience = self.loop.call_later(seconds, self.transport.abort)
+        self._closing.watch()
 
     @override
     def resume_writing(self) -> None:
         """The client has taken most of what there was."""
         super().resume_writing()
-        if self._answer_patience is not None:
-            self._answer_patience.cancel()
-            self._answer_patience = None
+        self._closing.watch_no_more()
 
     # --- what the parser finds -----------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """One connection to a running server, by clients that are slow, greedy, broken or hostile."""
 
 import select
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -253,6 +254,18 @@ def test_an_answer_reaches_a_client_that_is_still_sending(server: Server) -> Non
             connection.send(b" " * 20_000)
         assert connection.answer().code == "body_too_large"
         assert connection.ends()
+
+
+def test_a_long_answer_is_not_cut_by_what_is_behind_its_request(server: Server) -> None:
+    size = 60 * MEGABYTE
+    taken = 0
+    with server.connect() as connection:
+        asked = request("GET", f"/test/large?size={size}", "Connection: close")
+        connection.send(asked + b"GET /heal")
+        while received := connection.socket.recv(2 * MEGABYTE, socket.MSG_WAITALL):
+            taken += len(received)
+            time.sleep(0.1)  # longer in all than a closed connection lingers
+    assert taken > size
 
 
 def test_a_client_that_takes_nothing_of_a_long_answer_is_disconnected(server: Server) -> None:
