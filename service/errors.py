@@ -165,7 +165,8 @@ def _http_error(request: Request, error: Exception) -> Response:
     code = error.detail if known else _CODE_OF_STATUS.get(error.status_code, "internal_error")
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:  # noqa: PLR2004
-        headers["allow"] = ", ".join(sorted(_methods(request))) or headers.get("allow", "")
+        known_methods = _methods(request) or headers.get("allow", "").split(", ")
+        headers["allow"] = ", ".join(sorted(known_methods))
     return problem_response(request.scope, code, headers=headers)
 
 
