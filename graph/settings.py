@@ -104,8 +104,14 @@ class Settings(BaseSettings):
     # shows no key that is known, and for the key of an operator.
     address_requests_per_minute: PositiveInt = 600
     operator_requests_per_minute: PositiveInt = 6000
+    # Requests of one tenant that a process works on at once; more wait so long for their turn. Fewer
+    # than the connections of a process, twice `database_pool_size`, or one tenant could hold all.
+    tenant_requests_at_once: PositiveInt = 4
+    tenant_turn_timeout_seconds: PositiveInt = 10
     # API processes over all hosts: without Redis, each lets its share of a limit through.
     api_replicas: PositiveInt = 1
+    # How long a request may wait for Redis to count it.
+    limits_patience_seconds: float = Field(default=0.05, gt=0)
 
     # --- limits of one ingestion ---------------------------------------------------------------
     # Parser processes of a worker; 0 means as many as there are cores.

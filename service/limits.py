@@ -5,16 +5,22 @@ flows in. One script decides and charges in one step and on the clock of Redis, 
 API processes nor their clocks can let more through. The key is charged before its tenant: a key
 that asks too much is refused by its own limit and takes nothing from the tenant's other keys.
 
+What was refused is refused until the time that it was told, without asking Redis again: nothing
+passes sooner, whoever else asks. So what is asked far above a limit costs Redis nothing, and us
+little.
+
 Without Redis, reading goes on within this process's share of the limits, and everything else is
 refused with 503: what starts work must not be let through uncounted. No request waits for Redis
-longer than `_PATIENCE_SECONDS`, and after a failure only one in a second tries it again.
+longer than `LIMITS_PATIENCE_SECONDS`, and after a failure only one in a second tries it again.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import redis.asyncio
 import structlog
@@ -26,11 +32,12 @@ from graph.errors import LimitsUnavailable, RateLimited
 from graph.settings import Settings
 
 PERIOD_SECONDS = 60
-_PATIENCE_SECONDS = 0.05
+# What a response that has arrived needs to be read, where our own event loop was late.
+_GRACE_SECONDS = 0.02
 _REST_SECONDS = 1.0
 # Connections of a process; more requests than that at one moment wait their turn, or do without.
 _CONNECTIONS = 64
-# Callers that are counted in memory while Redis is away.
+# Callers that are counted in memory while Redis is away, and refusals that are remembered.
 _REMEMBERED = 10_000
 
 _log = structlog.get_logger(__name__)
@@ -88,11 +95,14 @@ class Gate:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._replicas = settings.api_replicas
+        self._patience = settings.limits_patience_seconds
         self._local = MemoryLimitAtomicAction(MemoryStoreBackend(options={"MAX_SIZE": _REMEMBERED}))
-        self._redis = _connected(settings.redis_url)
+        self._redis = _connected(settings.redis_url, self._patience)
         self._shared = RedisLimitAtomicAction(_Client(self._redis)) if self._redis else None  # type: ignore[arg-type]
         self._rests_until = 0.0
         self._trying = False
+        # Until when a request of this cost, with this first limit, is refused; and how it was.
+        self._refused: OrderedDict[tuple[str, int], tuple[float, Decision]] = OrderedDict()
 
     async def charge(self, limits: list[Limit], cost: int, *, reading: bool) -> Decision:
         """Whether the request passes; then it was charged to every limit.
@@ -102,23 +112,69 @@ class Gate:
         """
         if self._shared is None:
             return await self._charge_here(limits, cost, share=1)
+        known = self._known_refusal(limits, cost)
+        if known is not None:
+            return known
+        asked = self._clock()
         if self._answers():
             try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    decision = await self._charge(self._shared, limits, cost)
+                decision = await self._patiently(self._charge(self._shared, limits, cost))
             except (RedisError, TimeoutError, OSError) as error:
                 self._rest(error)
             else:
                 self._recover()
+                self._remember(decision, cost, asked)
                 return decision
         if not reading:
             raise LimitsUnavailable
         return await self._charge_here(limits, cost, share=self._replicas)
 
+    async def _patiently(self, decision: Coroutine[Any, Any, Decision]) -> Decision:
+        """The decision, if Redis gives it in time. Raises TimeoutError, and what it raises.
+
+        An event loop that was busy meanwhile is not the fault of Redis: the answer may be there and
+        only wait to be read.
+        """
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(decision)
+        until = loop.time() + self._patience
+        try:
+            await asyncio.wait({task}, timeout=self._patience)
+            if not task.done() and loop.time() > until + _GRACE_SECONDS:
+                await asyncio.wait({task}, timeout=_GRACE_SECONDS)
+            if not task.done():
+                raise TimeoutError
+            return task.result()
+        finally:
+            task.cancel()
+
     async def close(self) -> None:
         """Give the connections back."""
         if self._redis is not None:
             await self._redis.aclose()
+
+    def _known_refusal(self, limits: list[Limit], cost: int) -> Decision | None:
+        until, decision = self._refused.get((limits[0].key, cost), (0.0, None))
+        left = until - self._clock()
+        if decision is None or left <= 0.0:
+            return None
+        if [standing.limit for standing in decision.standings] != limits[: len(decision.standings)]:
+            return None  # another plan by now
+        *above, last = decision.standings
+        passed = last.retry_after - left
+        last = replace(last, retry_after=left, resets_after=max(0.0, last.resets_after - passed))
+        return Decision((*above, last), refused=True)
+
+    def _remember(self, decision: Decision, cost: int, asked: float) -> None:
+        if not decision.refused:
+            return
+        # From when we asked, not from when we were answered: never longer than Redis said.
+        until = asked + decision.standings[-1].retry_after
+        name = decision.standings[0].limit.key, cost
+        self._refused[name] = until, decision
+        self._refused.move_to_end(name)
+        if len(self._refused) > _REMEMBERED:
+            self._refused.popitem(last=False)
 
     def _answers(self) -> bool:
         """Whether Redis is to be asked: always, or by one request now and then while it is away."""
@@ -182,15 +238,15 @@ def refusal(decision: Decision) -> RateLimited:
     )
 
 
-def _connected(redis_url: str | None) -> redis.asyncio.Redis | None:
+def _connected(redis_url: str | None, patience: float) -> redis.asyncio.Redis | None:
     if redis_url is None:
         return None
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         redis_url,
         max_connections=_CONNECTIONS,
-        timeout=_PATIENCE_SECONDS,
-        socket_timeout=_PATIENCE_SECONDS,
-        socket_connect_timeout=_PATIENCE_SECONDS,
+        timeout=patience,
+        socket_timeout=patience,
+        socket_connect_timeout=patience,
     )
     # From the pool, so that closing the client closes the pool's connections.
     return redis.asyncio.Redis.from_pool(pool)

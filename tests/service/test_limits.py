@@ -20,7 +20,6 @@ from starlette.testclient import TestClient
 from graph.errors import LimitsUnavailable
 from graph.model.names import shared_key
 from graph.settings import Settings
-from service import limits
 from service.app import create_app
 from service.limiting import UNLIMITED, address_of, cost_of
 from service.limits import Gate, Limit, headers
@@ -56,17 +55,10 @@ def charge(settings: Settings, wanted: list[Limit], times: int, cost: int = 1) -
     return asyncio.run(run())
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loaded machine takes longer than a request should wait; what matters here is the count."""
-    monkeypatch.setattr(limits, "_PATIENCE_SECONDS", 5.0)
-
-
 # --- counting --------------------------------------------------------------------------------
 
 
 def in_process(settings: Settings, wanted: list[Limit], times: int, out: Any) -> None:
-    limits._PATIENCE_SECONDS = 5.0
     out.put(charge(settings, wanted, times))
 
 
@@ -303,12 +295,10 @@ def valkey(tmp_path: Path) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
 def test_a_frozen_redis_holds_up_nobody_and_is_found_again(
     valkey: "tuple[subprocess.Popen[bytes], str]",
     settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(limits, "_PATIENCE_SECONDS", 0.05)
     server, url = valkey
-    mine = settings.model_copy(update={"redis_url": url})
+    mine = settings.model_copy(update={"redis_url": url, "limits_patience_seconds": 0.05})
     wanted = [limit(1000)]
 
     async def scenario() -> None:

@@ -1,5 +1,6 @@
 """Every error is a problem with a code, a request id and what to do."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -156,14 +157,13 @@ def test_a_fault_of_ours_tells_nothing_but_the_request_id(
 
 
 def test_a_database_that_is_away_is_503(app: "FastAPI", client: TestClient, acme: Member) -> None:
-    from service.deps import Backend
 
-    backend: Backend = app.state.backend
+    backend = app.state.backend
     client.get("/v1/tenant", headers=bearer(acme.read))
     away = backend.settings.model_copy(
         update={"database_url": "postgresql://nobody@127.0.0.1:1/nothing"}
     )
-    app.state.backend = Backend(away, backend.cursors)
+    app.state.backend = replace(backend, settings=away)
     answer = client.get("/v1/tenant", headers=bearer(acme.read))
     body = problem(answer)
     assert (answer.status_code, body["code"]) == (503, "storage_unavailable")
