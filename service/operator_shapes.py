@@ -4,25 +4,17 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 from typing_extensions import TypeAliasType
 
 from graph.model import limits
 from graph.storage import erasures
 from graph.storage.erasures import ErasureState
 from service.schemas import Shape
+from service.wire import Whole
 
 _NAMES: list[JsonValue] = [*limits.BY_NAME]
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool | str):
-        raise ValueError("must be a number")  # noqa: TRY004  what the validator listens for
-    return value
-
-
-# 7.0 is a whole number in JSON.
-_Amount = Annotated[int, Field(ge=0, le=limits.MAX_LIMIT), BeforeValidator(_number)]
+_Amount = Annotated[Whole, Field(ge=0, le=limits.MAX_LIMIT)]
 
 # By name of the resource; what is not named has no limit.
 Limits = TypeAliasType(

@@ -9,7 +9,7 @@ import re
 from typing import Annotated
 
 import msgspec
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Strict
 
 _encoder = msgspec.json.Encoder()
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
@@ -42,10 +42,23 @@ Text = Annotated[
 
 
 def _written(value: object) -> object:
-    if isinstance(value, str) and _DATE_TIME.match(value) is None:
+    if not isinstance(value, str) or _DATE_TIME.match(value) is None:
         raise ValueError("must be a date and a time, such as 2026-01-31T00:00:00Z")
     return value
 
 
-# A time in a query, with its offset. A number would be taken for the seconds since 1970.
+# A time with its offset. A number would be taken for the seconds since 1970.
 Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")  # noqa: TRY004  what the validator listens for
+    return value
+
+
+# Numbers and truth values of bodies. In a query everything is a text; in JSON `false` is not 0, nor
+# is "7" a number, while 7.0 is a whole one.
+Whole = Annotated[int, BeforeValidator(_number)]
+Real = Annotated[float, BeforeValidator(_number)]
+Flag = Annotated[bool, Strict()]

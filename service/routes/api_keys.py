@@ -20,7 +20,7 @@ from graph.storage.session import Connection, tenant_session
 from service import etags, schemas
 from service.deps import Admin, Paged, Shared
 from service.etags import NOT_MODIFIED
-from service.wire import Text
+from service.wire import Moment, Text, Whole
 from service.writes import CREATED, AdminChange, AdminWrite, Answer, Target
 
 router = APIRouter(prefix="/v1/api-keys", tags=["keys"])
@@ -41,11 +41,11 @@ class Life(schemas.Request):
         json_schema_extra={"not": {"required": ["expires_at", "expires_in"]}},
     )
 
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         default=None, description="In the future, at most ten years ahead."
     )
-    expires_in: int | None = Field(
-        default=None, ge=1, le=_MAX_LIFE, description="In seconds from now, instead of a time."
+    expires_in: Annotated[Whole, Field(ge=1, le=_MAX_LIFE)] | None = Field(
+        default=None, description="In seconds from now, instead of a time."
     )
 
     @model_validator(mode="after")
@@ -81,7 +81,7 @@ class NewApiKey(Life):
 class Rotation(Life):
     """How a key is replaced. Without a time to end, the new key lives as long as the old was to."""
 
-    overlap_seconds: int = Field(
+    overlap_seconds: Whole = Field(
         default=_DAY,
         ge=0,
         le=_MAX_OVERLAP,

@@ -31,7 +31,17 @@ _STREAM: dict[int | str, dict[str, Any]] = {
             " any). First comes what there is. Comments keep a quiet stream alive; it is closed"
             " after a quarter of an hour at most, and goes on where it was with Last-Event-ID."
         ),
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "text/event-stream": {
+                "itemSchema": {
+                    "type": "object",
+                    "required": ["event", "data"],
+                    "properties": {
+                        "data": {"type": "string", "contentMediaType": "application/json"},
+                    },
+                }
+            }
+        },
     },
 }
 

@@ -19,7 +19,7 @@ from service import jobs as shape
 from service import schemas
 from service.deps import Paged, Reader, Shared, may_use
 from service.reads import RepositoryParameter
-from service.wire import Text
+from service.wire import Flag, Text
 from service.writes import Answer, IngestWrite, Target
 from workers import facade
 
@@ -55,7 +55,7 @@ class Ingestion(schemas.Request):
         pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$",
         description="A commit's full hash. Without a ref, no head is moved.",
     )
-    force: bool = Field(
+    force: Flag = Field(
         default=False,
         description="Build the snapshot anew, even if there is one of this commit.",
     )
@@ -110,7 +110,13 @@ def request_ingestion(
     return write.run(work)
 
 
-@router.post("/jobs", status_code=202, response_model=shape.Job, responses=_ACCEPTED)
+@router.post(
+    "/jobs",
+    status_code=202,
+    response_model=shape.Job,
+    # A repository that its parameters name, since the path names nothing.
+    responses={**_ACCEPTED, 404: {"$ref": "#/components/responses/NotFound"}},
+)
 def request_job(write: IngestWrite, body: NewJob) -> Response:
     """Ask for a job of any kind."""
 
