@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     # shows no key that is known, and for the key of an operator.
     address_requests_per_minute: PositiveInt = 600
     operator_requests_per_minute: PositiveInt = 6000
-    # Requests of one tenant that a process works on at once; more wait so long for their turn. Fewer
+    # Requests of one tenant that a process works on at once, and how long more wait for it. Fewer
     # than the connections of a process, twice `database_pool_size`, or one tenant could hold all.
     tenant_requests_at_once: PositiveInt = 4
     tenant_turn_timeout_seconds: PositiveInt = 10

@@ -21,6 +21,7 @@ from service.limits import Gate
 from service.middleware import BodyGuard, RequestContext
 from service.routes import ROUTERS, TAGS, docs
 from service.streams import Hub
+from service.turns import TenantTurns
 
 VERSION = "1"
 
@@ -68,6 +69,7 @@ def _wrap(application: FastAPI, settings: Settings) -> None:
     )
     gate = application.state.gate
     # Each one added wraps those before it: a request meets the last first.
+    application.add_middleware(TenantTurns, settings=settings)
     application.add_middleware(CallerLimits, gate=gate, settings=settings)
     application.add_middleware(Authentication, authenticator=callers, operators=operators)
     application.add_middleware(
