@@ -32,6 +32,8 @@ which evidence they were found; `coverage` says what the graph does not know.
 * **Positions**: lines count from 1, columns from 0 in UTF-16 code units.
 * **Limits**: `RateLimit` says what is left of the limits that `RateLimit-Policy` names. Above one,
   the answer is 429, and `Retry-After` says when to come again.
+* **Operators**: `/v1/admin` opens to keys of operators, which open nothing else. Their writes take
+  no `Idempotency-Key`, and all but making a tenant may be repeated without harm.
 * **Errors**: problem details (RFC 9457). Branch on `code`; `action` says what to do. All codes are
   listed at `/problems`.
 """

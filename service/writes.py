@@ -22,7 +22,7 @@ from starlette.responses import Response
 from graph.errors import (
     PermissionMissing,
     StorageError,
-    StorageRefused,
+    TenantNotFound,
 )
 from graph.settings import Settings
 from graph.storage import audit, idempotency
@@ -122,7 +122,7 @@ class Write:
         try:
             with tenant_session(self.caller.tenant_id, settings=self.settings) as connection:
                 self._record(connection, self._named(), outcome, code)
-        except (StorageError, StorageRefused):
+        except (StorageError, TenantNotFound):
             # The database is away, or the tenant has been erased since its key was looked up: most
             # likely that is why the write failed, and it is answered so.
             log.warning("audit.missed", action=self._action, outcome=outcome, code=code)

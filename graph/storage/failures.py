@@ -12,7 +12,13 @@ from contextlib import contextmanager
 import psycopg
 import sqlalchemy.exc
 
-from graph.errors import CodeloomError, QuotaExceeded, StorageError, StorageRefused
+from graph.errors import (
+    CodeloomError,
+    QuotaExceeded,
+    StorageError,
+    StorageRefused,
+    TenantNotFound,
+)
 from graph.model import limits
 
 # A role may not see or do this: always a mistake of ours, worth a sentence of its own.
@@ -25,7 +31,8 @@ _QUOTA_EXCEEDED = "QU001"
 def translated() -> Iterator[None]:
     """Errors of the driver leave the block as StorageError (try again) or StorageRefused.
 
-    The one that our own functions in the database raise leaves it as QuotaExceeded.
+    The one that our own functions in the database raise leaves it as QuotaExceeded, and a row for a
+    tenant that is gone, which somebody let in before may still bring, as TenantNotFound.
     """
     try:
         yield
@@ -45,6 +52,8 @@ def _translation(cause: BaseException | None, *, lost: bool) -> CodeloomError:
     state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
     if isinstance(cause, psycopg.Error) and state == _QUOTA_EXCEEDED:
         return _quota_exceeded(cause)
+    if isinstance(cause, psycopg.errors.ForeignKeyViolation) and _of_its_tenant(cause):
+        return TenantNotFound()
     if state == _INSUFFICIENT_PRIVILEGE:
         return StorageRefused("The database refused access to a row or table.")
     return StorageRefused(f"The database refused a statement (SQLSTATE {state}).")
@@ -56,3 +65,8 @@ def _quota_exceeded(cause: psycopg.Error) -> QuotaExceeded:
     return QuotaExceeded(
         limits.refusal(resource, limit=told["limit"], used=told["used"], asked=told["asked"])
     )
+
+
+def _of_its_tenant(cause: psycopg.errors.ForeignKeyViolation) -> bool:
+    """Whether the row that is referred to in vain is that of the tenant itself."""
+    return cause.diag.constraint_name == f"{cause.diag.table_name}_tenant_id_fkey"

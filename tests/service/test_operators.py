@@ -362,6 +362,33 @@ def test_an_erasure_is_asked_for_followed_and_leaves_an_absent_tenant(
     assert told[0]["details"]["rows"] == done["rows"]
 
 
+def test_a_key_that_is_still_remembered_can_write_nothing_for_an_erased_tenant(
+    console: Console, settings: "Settings"
+) -> None:
+    member = make_tenant(settings, "quickly gone")
+    key, narrow = bearer(member.admin), bearer(member.read)
+    for headers in (key, narrow):
+        assert console.client.get("/v1/tenant", headers=headers).status_code == 200
+    place = f"{TENANTS}/{member.tenant_id}"
+    asked = console.ask("POST", f"{place}/erase", {"name": "quickly gone"}).json()
+    assert facade.erase(settings, erasure_id=asked["id"])
+    new_key = {"name": "x", "scopes": ["read"]}
+    answers = [
+        console.client.get("/v1/tenant", headers=key),
+        console.client.post("/v1/repositories", json={"url": "https://a.test/b"}, headers=key),
+        console.client.post("/v1/api-keys", json=new_key, headers=key),
+    ]
+    assert [problem(answer)["code"] for answer in answers] == ["tenant_not_found"] * 3
+    # Not even that it was refused.
+    refused = console.client.post("/v1/api-keys", json=new_key, headers=narrow)
+    assert problem(refused)["code"] == "permission_missing"
+    with dedicated(settings, "owner") as connection:
+        connection.execute("select set_config('app.tenant_id', %s, false)", [str(member.tenant_id)])
+        for table in ("audit_events", "repositories", "api_keys"):
+            found = connection.execute(f"select count(*) from {table}".encode()).fetchone()
+            assert found == (0,)
+
+
 def test_erasures_are_paged(console: Console) -> None:
     made = [console.make(f"e{number}") for number in range(3)]
     for one in made:

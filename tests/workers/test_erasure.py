@@ -16,13 +16,12 @@ from graph.errors import (
     TenantSuspended,
 )
 from graph.model import names
-from graph.model.ids import ErasureId, RepositoryNumber, TenantId
+from graph.model.ids import DocumentId, ErasureId, RepositoryNumber, TenantId
 from graph.model.jobs import JobState
 from graph.settings import Settings
 from graph.storage import (
     artifacts,
     audit,
-    counters,
     erasures,
     jobs,
     keys,
@@ -32,6 +31,7 @@ from graph.storage import (
     periodic,
     tenants,
 )
+from graph.storage.copying import Numbered, store_documents
 from graph.storage.erasures import Erasure
 from graph.storage.locks import SessionLock
 from graph.storage.session import system_session, tenant_session
@@ -210,9 +210,16 @@ def audit_late(settings: Settings, tenant_id: TenantId, _: RepositoryNumber) -> 
         audit.record(conn, actor=audit.Actor("system", None), action="too_late")
 
 
-def number_late(settings: Settings, tenant_id: TenantId, _: RepositoryNumber) -> None:
-    with tenant_session(tenant_id, settings=settings) as conn:
-        counters.take(conn, name="repositories")
+def load_into_a_known_one_late(
+    settings: Settings, tenant_id: TenantId, repository: RepositoryNumber
+) -> None:
+    """As one that has taken its numbers before."""
+    with tenant_session(tenant_id, role="worker", settings=settings) as conn:
+        store_documents(
+            conn,
+            repository=repository,
+            batch=[Numbered(id=DocumentId(9), key=bytes(16), rows=document("late.py"))],
+        )
 
 
 def test_a_frozen_worker_is_not_waited_for_forever_and_can_write_nothing_afterwards(
@@ -227,8 +234,12 @@ def test_a_frozen_worker_is_not_waited_for_forever_and_can_write_nothing_afterwa
         assert erasure.run(settings, erasure_id) == "finished"
     assert estates.traces(stand.tenant_id) == []
     # Everything that may wake up late: a worker that loads, a request that was let in.
-    for act in (load_late, audit_late, number_late):
-        with pytest.raises(StorageRefused):
+    for act, error in (
+        (load_late, TenantNotFound),
+        (load_into_a_known_one_late, StorageRefused),
+        (audit_late, TenantNotFound),
+    ):
+        with pytest.raises(error):
             act(settings, stand.tenant_id, shop.repository.number)
     assert estates.traces(stand.tenant_id) == []
 

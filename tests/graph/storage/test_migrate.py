@@ -145,7 +145,10 @@ def test_a_role_may_have_a_login_of_its_own():
     assert address(both, "app").drivername == "postgresql+psycopg"
 
 
-@pytest.mark.parametrize("role", ["owner", "app", "worker", "authenticator", "dispatcher"])
+@pytest.mark.parametrize(
+    "role",
+    ["owner", "app", "worker", "authenticator", "dispatcher", "operator", "eraser", "maintainer"],
+)
 def test_a_connection_runs_as_its_role_with_its_limits(settings, role):
     with engine(settings, role).connect() as conn:
 
