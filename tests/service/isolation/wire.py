@@ -33,6 +33,8 @@ class Reply:
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+    # False if the application failed after it had begun: then the connection is closed.
+    whole: bool = True
 
     def header(self, name: str) -> str | None:
         found = [value for key, value in self.headers if key == name.encode()]
@@ -146,9 +148,15 @@ async def _exchange(app: FastAPI, scope: dict[str, Any], body: bytes, leaves: bo
             if leaves or not message.get("more_body"):
                 gone.set()
 
-    await asyncio.wait_for(app(scope, receive, send), DEADLINE_SECONDS)
+    whole = True
+    try:
+        await asyncio.wait_for(app(scope, receive, send), DEADLINE_SECONDS)
+    except Exception:
+        if not start:
+            raise
+        whole = False
     headers = tuple((bytes(name), bytes(value)) for name, value in start["headers"])
-    return Reply(start["status"], headers, bytes(received))
+    return Reply(start["status"], headers, bytes(received), whole)
 
 
 class _Kept(logging.Handler):

@@ -129,6 +129,7 @@ class World:
         given["query"] = {**operation.required_query(ids), **given.get("query", {})}
         path = operation.at(ids)
         reply = self.wire.ask(operation.method, path, **given)
+        assert reply.whole
         leaked = self.leaks(side, reply.text) - ({self.stranger(side).mark} if repeats else set())
         assert leaked == set(), f"{operation} {given} told {reply.text}"
         self._check_lines(side, self.wire.lines[before[0] :])
