@@ -56,6 +56,7 @@ ACTIONS = {
     "operator_key_required": "Use an operator's key: codeloom admin operator-key create.",
     "tenant_key_required": "Use a key of the tenant whose data this is about.",
     "tenant_erasing": "Nothing: an erasure is not taken back. Follow it at /v1/admin/erasures.",
+    "tenant_suspended": "Ask whoever operates the installation; the detail says why it was done.",
     "permission_missing": "Use a key with the scope that the detail names.",
     "rate_limited": "Wait as long as Retry-After says, and ask less often.",
     "limits_unavailable": "Repeat the request after a short wait; reading goes on meanwhile.",

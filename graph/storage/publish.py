@@ -17,6 +17,7 @@ from graph.errors import LeaseLost, SnapshotIncomplete
 from graph.model.ids import JobId, RepositoryNumber, new_id
 from graph.storage import counters, refs
 from graph.storage.jobs import holding
+from graph.storage.jobs.holding import Counts
 from graph.storage.load import Loaded
 from graph.storage.session import tenant_of
 from graph.storage.snapshots import Snapshot, ranges, snapshot_of
@@ -115,6 +116,7 @@ def publish(
     ).one()
     published = snapshot_of(row)
     _move(conn, job, published, snapshot.heads)
+    _tell(conn, job_id, epoch, published)
     holding.finish(conn, job_id=job_id, epoch=epoch, report=report, snapshot_id=published.id)
     return published
 
@@ -135,7 +137,22 @@ def publish_again(
     conn.execute(_WAIT_FOR_DISK)
     job = _ours(conn, job_id, epoch)
     _move(conn, job, snapshot, heads)
+    _tell(conn, job_id, epoch, snapshot)
     holding.finish(conn, job_id=job_id, epoch=epoch, report=report, snapshot_id=snapshot.id)
+
+
+def _tell(conn: Connection, job_id: JobId, epoch: int, snapshot: Snapshot) -> None:
+    """The job is as far as it goes: what its progress last said was of a moment before the end."""
+    holding.progress(
+        conn,
+        job_id=job_id,
+        epoch=epoch,
+        stage="publish",
+        done=snapshot.documents,
+        total=snapshot.documents,
+        percent=100,
+        counts=Counts(nodes=snapshot.nodes, edges=snapshot.edges),
+    )
 
 
 def _ours(conn: Connection, job_id: JobId, epoch: int) -> Row[Any]:

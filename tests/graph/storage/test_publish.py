@@ -101,6 +101,8 @@ def test_a_published_snapshot_answers_and_its_job_has_succeeded(press, session):
     assert made.report == {"commit": FIRST}
     job = press.job(held)
     assert (job.state, job.snapshot_id, job.report) == (JobState.SUCCEEDED, made.id, made.report)
+    assert (job.stage, job.percent, job.files_done, job.files_total) == ("publish", 100, 2, 2)
+    assert (job.nodes, job.edges) == (8, 4)
     with session() as conn:
         place = {"repository": press.repository.number}
         assert snapshots.head(conn, **place, ref="main") == made
