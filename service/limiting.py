@@ -18,6 +18,7 @@ from service import limits
 from service.auth import Authenticator, presented
 from service.errors import answer
 from service.limits import Gate, Limit, Standing
+from service.middleware import UNTOLD
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # What says that we live must not depend on who asks how often.
@@ -159,6 +160,8 @@ async def _through(
         await answer(scope, error)(scope, receive, send)
         return
     if decision.refused:
+        # Whoever asks a thousand times a second must not write as many lines.
+        scope["state"][UNTOLD] = decision.repeated
         response = answer(scope, limits.refusal(decision))
         response.headers.update(limits.headers(decision.standings))
         response.headers["retry-after"] = str(decision.retry_seconds)

@@ -69,11 +69,22 @@ class Decision:
     standings: tuple[Standing, ...]
     # By the last of them, which it is above.
     refused: bool
+    # Known without asking: one like it was refused before, and this one came too early again.
+    repeated: bool = False
 
     @property
     def retry_seconds(self) -> int:
         """Whole seconds after which a refused request would pass."""
         return max(1, math.ceil(self.standings[-1].retry_after))
+
+
+@dataclass(slots=True)
+class _Refusal:
+    """How requests of a cost are refused until then, and how many were since."""
+
+    until: float
+    decision: Decision
+    repeated: int = 0
 
 
 class _Client:
@@ -101,8 +112,8 @@ class Gate:
         self._shared = RedisLimitAtomicAction(_Client(self._redis)) if self._redis else None  # type: ignore[arg-type]
         self._rests_until = 0.0
         self._trying = False
-        # Until when a request of this cost, with this first limit, is refused; and how it was.
-        self._refused: OrderedDict[tuple[str, int], tuple[float, Decision]] = OrderedDict()
+        # By the key of the first limit and the cost.
+        self._refused: OrderedDict[tuple[str, int], _Refusal] = OrderedDict()
 
     async def charge(self, limits: list[Limit], cost: int, *, reading: bool) -> Decision:
         """Whether the request passes; then it was charged to every limit.
@@ -154,16 +165,22 @@ class Gate:
             await self._redis.aclose()
 
     def _known_refusal(self, limits: list[Limit], cost: int) -> Decision | None:
-        until, decision = self._refused.get((limits[0].key, cost), (0.0, None))
-        left = until - self._clock()
-        if decision is None or left <= 0.0:
+        known = self._refused.get((limits[0].key, cost))
+        if known is None:
             return None
-        if [standing.limit for standing in decision.standings] != limits[: len(decision.standings)]:
-            return None  # another plan by now
-        *above, last = decision.standings
-        passed = last.retry_after - left
-        last = replace(last, retry_after=left, resets_after=max(0.0, last.resets_after - passed))
-        return Decision((*above, last), refused=True)
+        standings = known.decision.standings
+        left = known.until - self._clock()
+        # Its time is over; or the plan is another by now.
+        if left <= 0.0 or [each.limit for each in standings] != limits[: len(standings)]:
+            del self._refused[limits[0].key, cost]
+            if known.repeated:
+                _log.info("limits.repeated", limit=standings[-1].limit.name, times=known.repeated)
+            return None
+        known.repeated += 1
+        *above, last = standings
+        resets_after = max(0.0, last.resets_after - (last.retry_after - left))
+        last = replace(last, retry_after=left, resets_after=resets_after)
+        return Decision((*above, last), refused=True, repeated=True)
 
     def _remember(self, decision: Decision, cost: int, asked: float) -> None:
         if not decision.refused:
@@ -171,8 +188,8 @@ class Gate:
         # From when we asked, not from when we were answered: never longer than Redis said.
         until = asked + decision.standings[-1].retry_after
         name = decision.standings[0].limit.key, cost
-        self._refused[name] = until, decision
-        self._refused.move_to_end(name)
+        before = self._refused.get(name)
+        self._refused[name] = _Refusal(until, decision, before.repeated if before else 0)
         if len(self._refused) > _REMEMBERED:
             self._refused.popitem(last=False)
 

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 # Where a request's state has the code that it is refused with, when it could not be read.
 REFUSAL = "refusal"
+# Where it says that the log is to have no line of it, because one like it has.
+UNTOLD = "untold"
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -78,15 +80,19 @@ class RequestContext:
                 stopping = problem_response(scope, "server_stopping", headers={"retry-after": "1"})
                 await stopping(scope, receive, answered.send)
         finally:
-            route = scope.get("route")
-            log.info(
-                "http.request",
-                method=scope["method"],
-                # The template, not the path: paths hold names of the tenant's files.
-                route=getattr(route, "path", None),
-                status=answered.status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 2),
-            )
+            if not scope["state"].get(UNTOLD):
+                _tell(scope, answered.status, time.perf_counter() - started)
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    log.info(
+        "http.request",
+        method=scope["method"],
+        # The template, not the path: paths hold names of the tenant's files.
+        route=getattr(scope.get("route"), "path", None),
+        status=status,
+        milliseconds=round(seconds * 1000, 2),
+    )
 
 
 class _Answered:

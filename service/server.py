@@ -30,6 +30,9 @@ from service.connection import LimitedConnection
 # Open files besides the clients' connections: the pools to the stores, logs, libraries.
 _OTHER_FILES = 512
 _STARTUP_FAILED = 3
+# How long a thread of Python's may keep the others from running. The event loop needs its turn many
+# times for every request; at the usual 5 ms, a few threads that make large answers delay each.
+_SWITCH_SECONDS = 0.0005
 
 Make = Callable[[Settings], ASGIApp]
 
@@ -84,6 +87,7 @@ def configuration(settings: Settings, make: Make = create_app) -> LimitedConfig:
 
 
 def _application(settings: Settings, make: Make) -> ASGIApp:
+    sys.setswitchinterval(_SWITCH_SECONDS)
     parent = multiprocessing.parent_process()
     if parent is not None:
         # One of several. Killed, the process that started us could not tell us to stop.
