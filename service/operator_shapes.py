@@ -11,10 +11,10 @@ from graph.model import limits
 from graph.storage import erasures
 from graph.storage.erasures import ErasureState
 from service.schemas import Shape
-from service.wire import Whole
+from service.wire import NUMBER
 
 _NAMES: list[JsonValue] = [*limits.BY_NAME]
-_Amount = Annotated[Whole, Field(ge=0, le=limits.MAX_LIMIT)]
+_Amount = Annotated[int, Field(ge=0, le=limits.MAX_LIMIT), NUMBER]
 
 # By name of the resource; what is not named has no limit.
 Limits = TypeAliasType(

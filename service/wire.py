@@ -57,8 +57,7 @@ def _number(value: object) -> object:
     return value
 
 
-# Numbers and truth values of bodies. In a query everything is a text; in JSON `false` is not 0, nor
-# is "7" a number, while 7.0 is a whole one.
-Whole = Annotated[int, BeforeValidator(_number)]
-Real = Annotated[float, BeforeValidator(_number)]
+# Of bodies. In a query everything is a text; in JSON `false` is not 0, nor is "7" a number, while
+# 7.0 is a whole one. Stands behind the bounds of a number, which are not told otherwise.
+NUMBER = BeforeValidator(_number)
 Flag = Annotated[bool, Strict()]

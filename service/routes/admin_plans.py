@@ -13,7 +13,7 @@ from service.deps import Operating, Paged, Shared
 from service.etags import NOT_MODIFIED
 from service.operations import Changing, Making
 from service.operator_shapes import Limits
-from service.wire import Real, Text
+from service.wire import NUMBER, Text
 from service.writes import CREATED, Answer, Target
 
 router = APIRouter(prefix="/v1/admin/plans", tags=["operator"])
@@ -23,13 +23,14 @@ PlanParameter = Annotated[
 ]
 Title = Annotated[Text, Field(max_length=plans.TITLE_LENGTH, examples=["Standard"])]
 Weight = Annotated[
-    Real,
+    float,
     Field(
         ge=plans.MIN_WEIGHT,
         le=plans.MAX_WEIGHT,
         allow_inf_nan=False,
         description="A tenant's share when workers are few, beside that of other plans.",
     ),
+    NUMBER,
 ]
 
 

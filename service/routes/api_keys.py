@@ -20,7 +20,7 @@ from graph.storage.session import Connection, tenant_session
 from service import etags, schemas
 from service.deps import Admin, Paged, Shared
 from service.etags import NOT_MODIFIED
-from service.wire import Moment, Text, Whole
+from service.wire import NUMBER, Moment, Text
 from service.writes import CREATED, AdminChange, AdminWrite, Answer, Target
 
 router = APIRouter(prefix="/v1/api-keys", tags=["keys"])
@@ -44,7 +44,7 @@ class Life(schemas.Request):
     expires_at: Moment | None = Field(
         default=None, description="In the future, at most ten years ahead."
     )
-    expires_in: Annotated[Whole, Field(ge=1, le=_MAX_LIFE)] | None = Field(
+    expires_in: Annotated[int, Field(ge=1, le=_MAX_LIFE), NUMBER] | None = Field(
         default=None, description="In seconds from now, instead of a time."
     )
 
@@ -81,10 +81,8 @@ class NewApiKey(Life):
 class Rotation(Life):
     """How a key is replaced. Without a time to end, the new key lives as long as the old was to."""
 
-    overlap_seconds: Whole = Field(
+    overlap_seconds: Annotated[int, Field(ge=0, le=_MAX_OVERLAP), NUMBER] = Field(
         default=_DAY,
-        ge=0,
-        le=_MAX_OVERLAP,
         description="How long the old key stays valid, unless it ends sooner.",
     )
 
