@@ -14,6 +14,7 @@ import pytest
 
 from graph.model.edges import EDGE_KINDS, RULES, Certainty, EdgeKind, Rule
 from graph.model.nodes import NODE_KINDS, NodeKind
+from graph.storage.tables import GLOBAL_TABLES, metadata
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("service", "workers", "graph", "parsers")
@@ -280,6 +281,39 @@ def _called(node: ast.Call) -> str:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""
+
+
+def test_every_statement_about_what_tenants_have_names_the_tenant() -> None:
+    # What works over all tenants, by roles of its own: chooses jobs, takes them back, and removes
+    # what is past its time.
+    over_all = {
+        "graph/storage/jobs/dispatching.py",
+        "graph/storage/jobs/reaping.py",
+        "graph/storage/retention.py",
+    }
+    tables = "|".join(sorted(set(metadata.tables) - set(GLOBAL_TABLES)))
+    about = re.compile(rf"\b(from|join|update|using|into)\s+({tables})\b", re.IGNORECASE)
+    unnamed = {
+        name
+        for name, tree in trees()
+        for node in _texts(tree)
+        if about.search(node.value) and ":tenant" not in node.value
+    }
+    assert unnamed == over_all
+
+
+def _texts(tree: ast.Module) -> Iterator[ast.Constant]:
+    """The texts of a module that are not documentation."""
+    told = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node
 
 
 @pytest.mark.parametrize("codes", STORED_CODES, ids=lambda codes: codes.__name__)

@@ -4,9 +4,11 @@ Only one word differs, a mark of each tenant, which stands in every text that a 
 that is written about it. Whatever one tenant is answered must not hold the mark of the other.
 """
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -140,7 +142,7 @@ class World:
     def leaks(self, side: Side, text: str) -> set[str]:
         """What of the other tenant is in a text: its mark, or ids that were not sent by us."""
         stranger = self.stranger(side)
-        found = {stranger.mark} if stranger.mark in text else set()
+        found = {stranger.mark} if any(form in text for form in _forms(stranger.mark)) else set()
         return found | (ids_in(text) & self.ids_of[stranger.mark] - self.wire.sent)
 
     def digest(self, side: Side) -> dict[str, str]:
@@ -165,6 +167,14 @@ class World:
             for each in (self.one, self.other):
                 assert each.mark not in line
                 assert not any(key in line for key in each.keys.values())
+
+
+@cache
+def _forms(mark: str) -> tuple[str, ...]:
+    """The mark as it may be written: as it is, in hexadecimal digits, or inside of base64."""
+    # What stands before the mark shifts it by none, one or two bytes of a group of three.
+    encoded = (base64.b64encode(b"x" * shift + mark.encode()).decode() for shift in range(3))
+    return mark, mark.encode().hex(), *(each[4:-4] for each in encoded)
 
 
 def columns(superuser: psycopg.Connection[Any], *types: str) -> list[tuple[str, str, str]]:
