@@ -35,6 +35,9 @@ PERIOD_SECONDS = 60
 # What a response that has arrived needs to be read, where our own event loop was late.
 _GRACE_SECONDS = 0.02
 _REST_SECONDS = 1.0
+# What is there at once while Redis is away, of a minute's worth: little, because with each outage,
+# however short, the count begins anew.
+_AWAY_BURST = 0.1
 # Connections of a process; more requests than that at one moment wait their turn, or do without.
 _CONNECTIONS = 64
 # Callers that are counted in memory while Redis is away, and refusals that are remembered.
@@ -122,7 +125,7 @@ class Gate:
         LimitsUnavailable when Redis is away and the request does more than read.
         """
         if self._shared is None:
-            return await self._charge_here(limits, cost, share=1)
+            return await self._charge_here(limits, cost, share=1, burst=1.0)
         known = self._known_refusal(limits, cost)
         if known is not None:
             return known
@@ -138,7 +141,7 @@ class Gate:
                 return decision
         if not reading:
             raise LimitsUnavailable
-        return await self._charge_here(limits, cost, share=self._replicas)
+        return await self._charge_here(limits, cost, share=self._replicas, burst=_AWAY_BURST)
 
     async def _patiently(self, decision: Coroutine[Any, Any, Decision]) -> Decision:
         """The decision, if Redis gives it in time. Raises TimeoutError, and what it raises.
@@ -214,21 +217,26 @@ class Gate:
         self._rests_until = 0.0
         self._trying = False
 
-    async def _charge_here(self, limits: list[Limit], cost: int, *, share: int) -> Decision:
+    async def _charge_here(
+        self, limits: list[Limit], cost: int, *, share: int, burst: float
+    ) -> Decision:
         mine = [Limit(each.name, each.key, max(1, each.per_minute // share)) for each in limits]
-        return await self._charge(self._local, mine, cost)
+        return await self._charge(self._local, mine, cost, burst=burst)
 
     async def _charge(
         self,
         action: RedisLimitAtomicAction | MemoryLimitAtomicAction,
         limits: list[Limit],
         cost: int,
+        *,
+        burst: float = 1.0,
     ) -> Decision:
         standings: list[Standing] = []
         for limit in limits:
-            # A request that costs more than a whole minute's worth would never pass.
-            amount = min(cost, limit.per_minute)
-            arguments = [PERIOD_SECONDS / limit.per_minute, limit.per_minute, amount]
+            at_once = max(1, int(limit.per_minute * burst))
+            # A request that costs more than ever is there at once would never pass.
+            amount = min(cost, at_once)
+            arguments = [PERIOD_SECONDS / limit.per_minute, at_once, amount]
             refused, remaining, reset, retry = await action.do([limit.key], arguments)
             left = max(0, int(remaining))
             standings.append(Standing(limit, left, reset, retry if refused else 0.0))
