@@ -50,6 +50,9 @@ test: lint ## Lint, then the whole suite on a real PostgreSQL and a real Valkey 
 bench: venv ## Measure on published packages, as ratios in one run (BENCH= names one)
 	@$(BIN)/python -m benchmarks $(BENCH)
 
+chaos: venv ## Kill, freeze and confuse a running stack by schedules (SEED=, COUNT=)
+	@SEED=$(SEED) COUNT=$(COUNT) $(BIN)/pytest -n 2 -m chaos $(TESTS) tests/chaos
+
 fuzz: venv ## Hostile and random input, for longer than a test run has time
 	@$(BIN)/pytest -n auto --dist worksteal -m fuzz --timeout 1800
 
@@ -62,4 +65,4 @@ clean: ## Remove the environment and every cache (never the data under CODELOOM_
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find service workers graph parsers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv run lint format test bench fuzz scorecard clean
+.PHONY: help venv run lint format test bench chaos fuzz scorecard clean
