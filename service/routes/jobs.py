@@ -69,7 +69,6 @@ class NewJob(schemas.Request):
 
     kind: Kind
     parameters: dict[str, Any] = Field(
-        default={},
         description="What the job is about.",
         examples=[{"repository_id": "0197a1fb-e97e-7f72-b305-cb318fa2e2c1", "ref": "main"}],
     )

@@ -148,6 +148,13 @@ def test_ids_and_times_say_their_form(document: dict[str, Any]) -> None:
                 assert "uuid" in forms, (place, name)
 
 
+def test_bounds_are_told_in_words_that_every_reader_knows(document: dict[str, Any]) -> None:
+    # What pydantic writes where it cannot say that a bound is one of a number or of a text.
+    unknown = {"ge", "gt", "le", "lt", "min_length", "max_length", "multiple_of"}
+    for place, schema in subschemas(document):
+        assert not schema.keys() & unknown, place
+
+
 def test_every_example_fits_its_description(document: dict[str, Any]) -> None:
     shown = 0
     for place, content in contents(document):
