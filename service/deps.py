@@ -1,5 +1,6 @@
 """What a route may ask for in its signature: a caller with a scope, a page, the shared parts."""
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -21,6 +22,7 @@ MAX_PAGE_LIMIT = 500
 _MAX_CURSOR_CHARACTERS = 8192
 
 Row = TypeVar("Row")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Backend:
     hub: Hub
 
 
-def _backend(request: Request) -> Backend:
+# `async`, here and below: what is not would be given a thread, only to say what is known.
+async def _backend(request: Request) -> Backend:
     found: Backend = request.app.state.backend
     return found
 
@@ -64,7 +67,6 @@ _header = APIKeyHeader(
 )
 
 
-# `async`, so that asking for a caller costs no thread: it was found before routing.
 async def _identified(
     request: Request,
     _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
@@ -103,6 +105,16 @@ def _requires(scope: str) -> Callable[..., Awaitable[Caller]]:
 # Who may read; routes that write ask `service.writes`.
 Reader = Annotated[Caller, Depends(_requires("read"))]
 Admin = Annotated[Caller, Depends(_requires("admin"))]
+
+
+def made(kind: Callable[..., Made]) -> Callable[..., Awaitable[Made]]:
+    """A dependency that asks for what the class is made of, and makes it without a thread."""
+
+    async def make(**given: object) -> Made:
+        return kind(**given)
+
+    make.__signature__ = inspect.signature(kind)  # type: ignore[attr-defined]
+    return make
 
 
 def may_use(
@@ -173,4 +185,4 @@ class Paging:
         return Binding(tenant, request.scope["route"].path, filters)
 
 
-Paged = Annotated[Paging, Depends()]
+Paged = Annotated[Paging, Depends(made(Paging))]

@@ -25,11 +25,10 @@ from typing import Any
 import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
-from throttled.asyncio.rate_limiter.gcra import MemoryLimitAtomicAction, RedisLimitAtomicAction
-from throttled.asyncio.store.memory import MemoryStoreBackend
 
 from graph.errors import LimitsUnavailable, RateLimited
 from graph.settings import Settings
+from service.counting import InMemory, InRedis
 
 PERIOD_SECONDS = 60
 # What a response that has arrived needs to be read, where our own event loop was late.
@@ -90,19 +89,6 @@ class _Refusal:
     repeated: int = 0
 
 
-class _Client:
-    """What the library's action asks of a store: our own client, with our own patience."""
-
-    # What it would translate into errors of its own; we answer for those of Redis ourselves.
-    base_exceptions: tuple[type[Exception], ...] = ()
-
-    def __init__(self, client: redis.asyncio.Redis) -> None:
-        self._client = client
-
-    def get_client(self) -> redis.asyncio.Redis:
-        return self._client
-
-
 class Gate:
     """Charges requests to limits."""
 
@@ -110,9 +96,9 @@ class Gate:
         self._clock = clock
         self._replicas = settings.api_replicas
         self._patience = settings.limits_patience_seconds
-        self._local = MemoryLimitAtomicAction(MemoryStoreBackend(options={"MAX_SIZE": _REMEMBERED}))
+        self._local = InMemory(_REMEMBERED)
         self._redis = _connected(settings.redis_url, self._patience)
-        self._shared = RedisLimitAtomicAction(_Client(self._redis)) if self._redis else None  # type: ignore[arg-type]
+        self._shared = InRedis(self._redis) if self._redis is not None else None
         self._rests_until = 0.0
         self._trying = False
         # By the key of the first limit and the cost.
@@ -224,25 +210,19 @@ class Gate:
         return await self._charge(self._local, mine, cost, burst=burst)
 
     async def _charge(
-        self,
-        action: RedisLimitAtomicAction | MemoryLimitAtomicAction,
-        limits: list[Limit],
-        cost: int,
-        *,
-        burst: float = 1.0,
+        self, where: InRedis | InMemory, limits: list[Limit], cost: int, *, burst: float = 1.0
     ) -> Decision:
-        standings: list[Standing] = []
+        arguments: list[list[float]] = []
         for limit in limits:
             at_once = max(1, int(limit.per_minute * burst))
             # A request that costs more than ever is there at once would never pass.
-            amount = min(cost, at_once)
-            arguments = [PERIOD_SECONDS / limit.per_minute, at_once, amount]
-            refused, remaining, reset, retry = await action.do([limit.key], arguments)
-            left = max(0, int(remaining))
-            standings.append(Standing(limit, left, reset, retry if refused else 0.0))
-            if refused:
-                return Decision(tuple(standings), refused=True)
-        return Decision(tuple(standings), refused=False)
+            arguments.append([PERIOD_SECONDS / limit.per_minute, at_once, min(cost, at_once)])
+        told = await where.charge([limit.key for limit in limits], arguments)
+        standings = tuple(
+            Standing(limit, max(0, int(left)), reset, retry if refused else 0.0)
+            for limit, (refused, left, reset, retry) in zip(limits, told, strict=False)
+        )
+        return Decision(standings, refused=bool(told[-1][0]))
 
 
 def headers(standings: Sequence[Standing]) -> dict[str, str]:

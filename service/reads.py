@@ -19,7 +19,7 @@ from graph.queries.page import Key, Page
 from graph.queries.snapshots import PublishedSnapshot, Reading, Selection
 from graph.storage.session import tenant_session
 from service import etags, schemas, shapes
-from service.deps import Paged, Reader, Shared, may_use
+from service.deps import Paged, Reader, Shared, made, may_use
 from service.wire import Text
 
 # Part of every entity tag: raised when the same snapshot begins to be told in another shape.
@@ -102,7 +102,7 @@ class GraphRead:
         )
 
 
-OneRead = Annotated[GraphRead, Depends()]
+OneRead = Annotated[GraphRead, Depends(made(GraphRead))]
 
 
 class GraphListing:
@@ -134,7 +134,7 @@ class GraphListing:
         return self._read.answer(build, snapshot=snapshot)
 
 
-ListRead = Annotated[GraphListing, Depends()]
+ListRead = Annotated[GraphListing, Depends(made(GraphListing))]
 
 
 def _headers(snapshot: PublishedSnapshot) -> dict[str, str]:

@@ -55,7 +55,7 @@ class OperatorEventPage(schemas.Page[OperatorEvent]):
     """Operator events, newest first."""
 
 
-def _filter(
+async def _filter(
     action: Annotated[
         Text | None, Query(min_length=1, max_length=100, description="Only of this operation.")
     ] = None,

@@ -58,7 +58,7 @@ class AuditEventPage(schemas.Page[AuditEvent]):
     """Audit events, newest first."""
 
 
-def _filter(
+async def _filter(
     action: Annotated[
         Text | None, Query(min_length=1, max_length=100, description="Only of this operation.")
     ] = None,
