@@ -30,6 +30,7 @@ def fuzz_settings(
             "log_level": "warning",
             "address_requests_per_minute": 10**9,
             "operator_requests_per_minute": 10**9,
+            "limits_patience_seconds": 5.0,
         }
     )
 

@@ -168,14 +168,18 @@ def put_right(case: Case, known: Mapping[str, str]) -> None:
             # What the library takes for the shortest text of every pattern.
             case.headers["last-event-id"] = "0-0"
     if _is_good(case, ParameterLocation.BODY) and isinstance(case.body, dict):
-        case.body = {
-            name: SAYABLE.get(name, lambda value: value)(value) for name, value in case.body.items()
-        }
-        if case.path.endswith("/erase"):
-            case.body = {"name": PLAYED_WITH}
-        if "parameters" in case.body:
-            given = known.get("repository_id", str(uuid4()))
-            case.body["parameters"] = {"repository_id": given}
+        case.body = _put_right(case.path, case.body, known)
+
+
+def _put_right(path: str, body: dict[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    right = {name: SAYABLE.get(name, lambda value: value)(value) for name, value in body.items()}
+    if path.endswith("/erase"):
+        right = {"name": PLAYED_WITH}
+    if path.endswith("/{tenant_id}") and right.get("name"):
+        right["name"] = PLAYED_WITH  # or nobody could erase it afterwards
+    if "parameters" in right:
+        right["parameters"] = {"repository_id": known.get("repository_id", str(uuid4()))}
+    return right
 
 
 def _is_good(case: Case, location: ParameterLocation) -> bool:
