@@ -30,7 +30,10 @@ class _Line:
 
 
 class _Turn:
-    """The turn of one request: it ends when its answer is made, however long a client takes it."""
+    """The turn of one request: it ends when its answer begins, however long a client takes it.
+
+    Then the work is done; what is left of an answer in pieces is read as the client takes them.
+    """
 
     def __init__(self, line: _Line, send: Send) -> None:
         self._line = line
@@ -38,7 +41,7 @@ class _Turn:
         self._ended = False
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if message["type"] == "http.response.start":
             self.end()
         await self._send(message)
 

@@ -5,6 +5,7 @@ Celery carries nudges. A message may be lost, doubled or late; the row of the jo
 set below only makes a nudge arrive soon.
 """
 
+import os
 from typing import Any
 
 import redis
@@ -109,7 +110,7 @@ def _sweep(**_: object) -> None:
 @worker_ready.connect
 def _say_ready(sender: object = None, **_: object) -> None:
     """Tell whoever started us that tasks are taken from now on."""
-    _tell(str(getattr(sender, "hostname", "worker")))
+    _tell(f"{getattr(sender, 'hostname', 'worker')}:{os.getpid()}")
 
 
 @worker_shutting_down.connect
@@ -123,16 +124,17 @@ def _say_gone(**_: object) -> None:
     _tell(None)
 
 
-def _tell(hostname: str | None) -> None:
+def _tell(name: str | None) -> None:
     """Best effort: the key tells a supervisor how a start went, nothing depends on it later."""
     url = get_settings().redis_url
     if url is None:
         return
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:
-            if hostname is None:
+            if name is not None:
+                client.set(WORKER_READY_KEY, name)
+            elif (client.get(WORKER_READY_KEY) or b"").endswith(f":{os.getpid()}".encode()):
+                # Another worker, which has begun since, is not gone with us.
                 client.delete(WORKER_READY_KEY)
-            else:
-                client.set(WORKER_READY_KEY, hostname)
     except redis.RedisError as error:
         _log.warning("worker.readiness_not_told", error=type(error).__name__)

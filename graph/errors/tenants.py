@@ -26,6 +26,13 @@ class TenantSuspended(CodeloomError):
     kind = "forbidden"
 
 
+class TenantNameDiffers(CodeloomError):
+    """The tenant has another name than the one that was given to confirm it."""
+
+    code = "tenant_name_differs"
+    kind = "conflict"
+
+
 class TenantErasing(CodeloomError):
     """The tenant is being erased."""
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from graph.errors import TenantValidationError
+from graph.errors import TenantNameDiffers
 from graph.model.ids import TenantId
 from graph.queries.page import Page
 from graph.storage import erasures, plans, tenants, usage
@@ -222,7 +222,7 @@ def erase_tenant(operation: Making, tenant_id: TenantParameter, body: Confirmati
     def work(connection: Connection) -> Answer:
         wanted = TenantId(tenant_id)
         if tenants.get(connection, tenant_id=wanted).name != body.name:
-            raise TenantValidationError("The tenant has another name.")
+            raise TenantNameDiffers
         by = operation.operator.key_id
         erasure = erasures.request(connection, tenant_id=wanted, requested_by=by)
         return Answer(

@@ -66,6 +66,7 @@ def stand(fresh_database_url: str, redis_url: str, tmp_path: Path) -> Iterator["
         codeloom_home=tmp_path / "home",
         allow_local_repositories=True,
         parse_processes=1,
+        limits_patience_seconds=5,
     )
     with Stand(settings, repo) as running:
         running.start_dispatcher()

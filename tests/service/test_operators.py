@@ -321,7 +321,7 @@ def test_an_erasure_is_asked_for_followed_and_leaves_an_absent_tenant(
     member = make_tenant(settings, "on its way out")
     place = f"{TENANTS}/{member.tenant_id}"
     wrong = console.ask("POST", f"{place}/erase", {"name": "another"})
-    assert (wrong.status_code, problem(wrong)["code"]) == (422, "tenant_invalid")
+    assert (wrong.status_code, problem(wrong)["code"]) == (409, "tenant_name_differs")
     assert console.get(place)["state"] == "active"
     answer = console.ask("POST", f"{place}/erase", {"name": "on its way out"})
     assert answer.status_code == 202
@@ -358,6 +358,8 @@ def test_an_erasure_is_asked_for_followed_and_leaves_an_absent_tenant(
         ("suspend_tenant", "refused"),
         ("erase_tenant", "succeeded"),
         ("erase_tenant", "succeeded"),
+        # With another tenant's name.
+        ("erase_tenant", "refused"),
     ]
     assert told[0]["details"]["rows"] == done["rows"]
 
