@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Query, Request, Security
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Query, Request
 
 from graph.errors import CodeloomError, PermissionMissing, RepositoryNotFound
 from graph.model.ids import RepositoryId
@@ -43,35 +42,8 @@ async def _backend(request: Request) -> Backend:
 
 Shared = Annotated[Backend, Depends(_backend)]
 
-_operator = HTTPBearer(
-    auto_error=False,
-    scheme_name="operator",
-    description="The key of an operator as a bearer token.",
-)
-_operator_header = APIKeyHeader(
-    name="X-API-Key",
-    auto_error=False,
-    scheme_name="operatorHeader",
-    description="The key of an operator in a header of its own.",
-)
-_bearer = HTTPBearer(
-    auto_error=False,
-    scheme_name="bearer",
-    description="The API key as a bearer token.",
-)
-_header = APIKeyHeader(
-    name="X-API-Key",
-    auto_error=False,
-    scheme_name="apiKey",
-    description="The API key in a header of its own.",
-)
 
-
-async def _identified(
-    request: Request,
-    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-    _key: Annotated[str | None, Security(_header)],
-) -> Caller:
+async def _identified(request: Request) -> Caller:
     found: Caller = request.scope["state"]["caller"]
     return found
 
@@ -80,11 +52,7 @@ async def _identified(
 Identified = Annotated[Caller, Depends(_identified)]
 
 
-async def _operating(
-    request: Request,
-    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_operator)],
-    _key: Annotated[str | None, Security(_operator_header)],
-) -> Operator:
+async def _operating(request: Request) -> Operator:
     found: Operator = request.scope["state"]["operator"]
     return found
 
@@ -94,7 +62,8 @@ Operating = Annotated[Operator, Depends(_operating)]
 
 
 def _requires(scope: str) -> Callable[..., Awaitable[Caller]]:
-    async def caller(found: Identified) -> Caller:
+    async def caller(request: Request) -> Caller:
+        found: Caller = request.scope["state"]["caller"]
         if scope not in found.scopes:
             raise PermissionMissing(f"This needs a key with the scope {scope}.")
         return found

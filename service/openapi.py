@@ -114,6 +114,34 @@ _HEADERS_OF = {
     "503": ("RetryAfter",),
 }
 
+# How to send a key: those of operators open what is below the first, those of tenants all else.
+_OPERATED, _CLOSED = "/v1/admin/", "/v1/"
+_KEYS = {"operator": "operatorHeader", "bearer": "apiKey"}
+_SCHEMES = {
+    "operator": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The key of an operator as a bearer token.",
+    },
+    "operatorHeader": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The key of an operator in a header of its own.",
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The API key as a bearer token.",
+    },
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The API key in a header of its own.",
+    },
+}
+
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """The document of the application, made once."""
@@ -141,6 +169,7 @@ def _share(document: dict[str, Any]) -> None:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["Problem"] = problem
+    components["securitySchemes"] = _SCHEMES
     components["headers"] = {
         name: {"description": meaning, "schema": {"type": "string"}}
         for name, (_, meaning) in _HEADERS.items()
@@ -174,28 +203,35 @@ def _example_of(code: str) -> dict[str, Any]:
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    if path.startswith(_CLOSED):
+        token = "operator" if path.startswith(_OPERATED) else "bearer"
+        operation["security"] = [{token: []}, {_KEYS[token]: []}]
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["schema"] = _without_null(content["schema"])
         content["schema"].pop("title", None)
-    responses = operation["responses"]
-    for status, response in responses.items():
-        if status.startswith("2"):
-            names = ["RequestId"]
-            if path not in UNLIMITED:
-                names += ["Limits", "LimitsPolicy"]
-            if "304" in responses:
-                names.append("ETag")
-            if any(each["name"] == "idempotency-key" for each in operation.get("parameters", ())):
-                names.append("Replayed")
-            response.setdefault("headers", {}).update(_headers(*names))
+    _add_headers(path, operation)
     _add_examples(operation)
+    responses = operation["responses"]
     for status in _problems_of(path, method):
         if status in responses and status != "422":
             continue  # the operation says more; FastAPI's own 422 says nothing of ours
         responses[status] = {"$ref": f"#/components/responses/{_ANSWERS[status][0]}"}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _add_headers(path: str, operation: dict[str, Any]) -> None:
+    names = ["RequestId"]
+    if path not in UNLIMITED:
+        names += ["Limits", "LimitsPolicy"]
+    if "304" in operation["responses"]:
+        names.append("ETag")
+    if any(each["name"] == "idempotency-key" for each in operation.get("parameters", ())):
+        names.append("Replayed")
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response.setdefault("headers", {}).update(_headers(*names))
 
 
 def _headers(*names: str) -> dict[str, Any]:
