@@ -1,7 +1,7 @@
 """Where limits are counted: in Redis for all processes, or in the memory of one.
 
 The algorithm is the library's. What is ours is that all limits of a request are charged in one step
-and one round trip: the one after the other, until one refuses.
+and one round trip, or none of them: what one refuses is given back to those before it.
 """
 
 import redis.asyncio
@@ -12,6 +12,8 @@ from throttled.rate_limiter.gcra import RedisLimitAtomicActionSpec
 # What one limit says to a charge: refused, remaining, seconds until all is there again, and until
 # the refused request would pass.
 Told = tuple[int, int, float, float]
+# Seconds in which one request flows in, how many there are at once, and what is charged.
+Charge = tuple[float, int, int]
 
 
 class InRedis:
@@ -19,10 +21,18 @@ class InRedis:
 
     _SCRIPT = f"""
     local function charge(KEYS, ARGV) {RedisLimitAtomicActionSpec.SCRIPTS} end
-    local told = {{}}
+    local told, before = {{}}, {{}}
     for at, key in ipairs(KEYS) do
+        before[at] = at < #KEYS and redis.call("GET", key)
         told[at] = charge({{key}}, {{ARGV[3 * at - 2], ARGV[3 * at - 1], ARGV[3 * at]}})
         if told[at][1] == 1 then
+            for charged = 1, at - 1 do
+                if before[charged] then
+                    redis.call("SET", KEYS[charged], before[charged], "KEEPTTL")
+                else
+                    redis.call("DEL", KEYS[charged])
+                end
+            end
             break
         end
     end
@@ -32,10 +42,11 @@ class InRedis:
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._script = client.register_script(self._SCRIPT)
 
-    async def charge(self, keys: list[str], arguments: list[list[float]]) -> list[Told]:
+    async def charge(self, keys: list[str], charges: list[Charge]) -> list[Told]:
         """What each limit says, to the first that refuses. Raises RedisError."""
-        told = await self._script(keys, [each for three in arguments for each in three])
-        return [(refused, left, float(reset), float(retry)) for refused, left, reset, retry in told]
+        told = await self._script(keys, [each for three in charges for each in three])
+        read = [(refused, left, float(reset), float(retry)) for refused, left, reset, retry in told]
+        return _given_back(read, charges)
 
 
 class InMemory:
@@ -43,15 +54,37 @@ class InMemory:
 
     def __init__(self, remembered: int) -> None:
         """`remembered` is how many limits are counted; then those are forgotten that are oldest."""
-        backend = MemoryStoreBackend(options={"MAX_SIZE": remembered})
-        self._action = MemoryLimitAtomicAction(backend)
+        self._backend = MemoryStoreBackend(options={"MAX_SIZE": remembered})
+        self._action = MemoryLimitAtomicAction(self._backend)
 
-    async def charge(self, keys: list[str], arguments: list[list[float]]) -> list[Told]:
+    async def charge(self, keys: list[str], charges: list[Charge]) -> list[Told]:
         """What each limit says, to the first that refuses."""
         told: list[Told] = []
-        for key, three in zip(keys, arguments, strict=True):
-            refused, left, reset, retry = await self._action.do([key], three)
+        before = [self._backend.get(key) for key in keys]
+        for key, charge in zip(keys, charges, strict=True):
+            refused, left, reset, retry = await self._action.do([key], charge)
             told.append((int(refused), int(left), reset, retry))
-            if told[-1][0]:
+            if refused:
+                self._restore(dict(zip(keys[: len(told) - 1], before, strict=False)))
                 break
+        return _given_back(told, charges)
+
+    def _restore(self, before: dict[str, float | None]) -> None:
+        for key, value in before.items():
+            if value is None:
+                self._backend.delete(key)
+            else:
+                self._backend.set(key, value, self._backend.ttl(key))
+
+
+def _given_back(told: list[Told], charges: list[Charge]) -> list[Told]:
+    """What the limits say once those before the one that refused are as they were."""
+    if not told[-1][0]:
         return told
+    charged = [
+        (refused, left + cost, max(0.0, reset - cost * interval), retry)
+        for (refused, left, reset, retry), (interval, _, cost) in zip(
+            told[:-1], charges, strict=False
+        )
+    ]
+    return [*charged, told[-1]]

@@ -4,6 +4,7 @@ An address does so before its key is looked up, a key and its tenant after.
 """
 
 import ipaddress
+import time
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -35,6 +36,8 @@ _COSTS_OF_READS = {
 }
 _COSTS_OF_WRITES = {"ingestions": _START, "jobs": _START, "retry": _START, "erase": _START}
 _IPV6_NETWORK_BYTES = 8
+# Where a request's state has how many seconds it has waited for Redis already.
+_WAITED = "limits_waited"
 _ADDRESS = "address"
 
 
@@ -154,14 +157,17 @@ async def _through(
     reading: bool,
     cost: int,
 ) -> None:
+    state, began = scope["state"], time.monotonic()
+    waited = state.get(_WAITED, 0.0)
     try:
-        decision = await gate.charge(applied, cost, reading=reading)
+        decision = await gate.charge(applied, cost, reading=reading, waited=waited)
     except LimitsUnavailable as error:
         await answer(scope, error)(scope, receive, send)
         return
+    state[_WAITED] = waited + time.monotonic() - began
     if decision.refused:
         # Whoever asks a thousand times a second must not write as many lines.
-        scope["state"][UNTOLD] = decision.repeated
+        state[UNTOLD] = decision.repeated
         response = answer(scope, limits.refusal(decision))
         response.headers.update(limits.headers(decision.standings))
         response.headers["retry-after"] = str(decision.retry_seconds)

@@ -2,8 +2,9 @@
 
 Counted in Redis by a generic cell rate algorithm: a full minute's worth at once, then as much as
 flows in. One script decides and charges in one step and on the clock of Redis, so neither several
-API processes nor their clocks can let more through. The key is charged before its tenant: a key
-that asks too much is refused by its own limit and takes nothing from the tenant's other keys.
+API processes nor their clocks can let more through. The key is asked before its tenant: a key that
+asks too much is refused by its own limit and takes nothing from the tenant's other keys; and what
+the tenant's limit refuses is not charged to the key.
 
 What was refused is refused until the time that it was told, without asking Redis again: nothing
 passes sooner, whoever else asks. So what is asked far above a limit costs Redis nothing, and us
@@ -19,21 +20,24 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
 
 from graph.errors import LimitsUnavailable, RateLimited
 from graph.settings import Settings
-from service.counting import InMemory, InRedis
+from service.counting import Charge, InMemory, InRedis
+from service.outages import FAILURES, Breaker
 
 PERIOD_SECONDS = 60
 # What a response that has arrived needs to be read, where our own event loop was late.
 _GRACE_SECONDS = 0.02
-_REST_SECONDS = 1.0
+# Of one connection, where nobody waits for it any more: a request gives up sooner by itself, and
+# hears an answer that came in time even where it is read late.
+_CONNECTION_SECONDS = 2.0
 # What is there at once while Redis is away, of a minute's worth: little, because with each outage,
 # however short, the count begins anew.
 _AWAY_BURST = 0.1
@@ -99,16 +103,18 @@ class Gate:
         self._local = InMemory(_REMEMBERED)
         self._redis = _connected(settings.redis_url, self._patience)
         self._shared = InRedis(self._redis) if self._redis is not None else None
-        self._rests_until = 0.0
-        self._trying = False
+        self._breaker = Breaker(clock)
         # By the key of the first limit and the cost.
         self._refused: OrderedDict[tuple[str, int], _Refusal] = OrderedDict()
 
-    async def charge(self, limits: list[Limit], cost: int, *, reading: bool) -> Decision:
-        """Whether the request passes; then it was charged to every limit.
+    async def charge(
+        self, limits: list[Limit], cost: int, *, reading: bool, waited: float = 0.0
+    ) -> Decision:
+        """Whether the request passes; then it was charged to every limit, and else to none.
 
-        The first limit that it is above refuses it, and the later ones are not asked. Raises
-        LimitsUnavailable when Redis is away and the request does more than read.
+        The first limit that it is above refuses it, and the later ones are not asked. `waited` is
+        how many seconds the request has waited for Redis before. Raises LimitsUnavailable when
+        Redis is away and the request does more than read.
         """
         if self._shared is None:
             return await self._charge_here(limits, cost, share=1, burst=1.0)
@@ -116,20 +122,16 @@ class Gate:
         if known is not None:
             return known
         asked = self._clock()
-        if self._answers():
-            try:
-                decision = await self._patiently(self._charge(self._shared, limits, cost))
-            except (RedisError, TimeoutError, OSError) as error:
-                self._rest(error)
-            else:
-                self._recover()
+        if self._breaker.lets_through():
+            with suppress(*FAILURES), self._breaker.watched():
+                decision = await self._patiently(self._charge(self._shared, limits, cost), waited)
                 self._remember(decision, cost, asked)
                 return decision
         if not reading:
             raise LimitsUnavailable
         return await self._charge_here(limits, cost, share=self._replicas, burst=_AWAY_BURST)
 
-    async def _patiently(self, decision: Coroutine[Any, Any, Decision]) -> Decision:
+    async def _patiently(self, decision: Coroutine[Any, Any, Decision], waited: float) -> Decision:
         """The decision, if Redis gives it in time. Raises TimeoutError, and what it raises.
 
         An event loop that was busy meanwhile is not the fault of Redis: the answer may be there and
@@ -137,9 +139,10 @@ class Gate:
         """
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(decision)
-        until = loop.time() + self._patience
+        patience = max(_GRACE_SECONDS, self._patience - waited)
+        until = loop.time() + patience
         try:
-            await asyncio.wait({task}, timeout=self._patience)
+            await asyncio.wait({task}, timeout=patience)
             if not task.done() and loop.time() > until + _GRACE_SECONDS:
                 await asyncio.wait({task}, timeout=_GRACE_SECONDS)
             if not task.done():
@@ -182,27 +185,6 @@ class Gate:
         if len(self._refused) > _REMEMBERED:
             self._refused.popitem(last=False)
 
-    def _answers(self) -> bool:
-        """Whether Redis is to be asked: always, or by one request now and then while it is away."""
-        if not self._rests_until:
-            return True
-        if self._trying or self._clock() < self._rests_until:
-            return False
-        self._trying = True
-        return True
-
-    def _rest(self, error: Exception) -> None:
-        if not self._rests_until:
-            _log.error("limits.redis_unavailable", error=type(error).__name__)
-        self._rests_until = self._clock() + _REST_SECONDS
-        self._trying = False
-
-    def _recover(self) -> None:
-        if self._rests_until:
-            _log.warning("limits.redis_is_back")
-        self._rests_until = 0.0
-        self._trying = False
-
     async def _charge_here(
         self, limits: list[Limit], cost: int, *, share: int, burst: float
     ) -> Decision:
@@ -212,12 +194,12 @@ class Gate:
     async def _charge(
         self, where: InRedis | InMemory, limits: list[Limit], cost: int, *, burst: float = 1.0
     ) -> Decision:
-        arguments: list[list[float]] = []
+        charges: list[Charge] = []
         for limit in limits:
             at_once = max(1, int(limit.per_minute * burst))
             # A request that costs more than ever is there at once would never pass.
-            arguments.append([PERIOD_SECONDS / limit.per_minute, at_once, min(cost, at_once)])
-        told = await where.charge([limit.key for limit in limits], arguments)
+            charges.append((PERIOD_SECONDS / limit.per_minute, at_once, min(cost, at_once)))
+        told = await where.charge([limit.key for limit in limits], charges)
         standings = tuple(
             Standing(limit, max(0, int(left)), reset, retry if refused else 0.0)
             for limit, (refused, left, reset, retry) in zip(limits, told, strict=False)
@@ -250,8 +232,8 @@ def _connected(redis_url: str | None, patience: float) -> redis.asyncio.Redis | 
         redis_url,
         max_connections=_CONNECTIONS,
         timeout=patience,
-        socket_timeout=patience,
-        socket_connect_timeout=patience,
+        socket_timeout=_CONNECTION_SECONDS,
+        socket_connect_timeout=_CONNECTION_SECONDS,
     )
     # From the pool, so that closing the client closes the pool's connections.
     return redis.asyncio.Redis.from_pool(pool)
