@@ -82,7 +82,7 @@ def _given_back(told: list[Told], charges: list[Charge]) -> list[Told]:
     if not told[-1][0]:
         return told
     charged = [
-        (refused, left + cost, max(0.0, reset - cost * interval), retry)
+        (refused, left + cost, max(0.0, round(reset - cost * interval, 6)), retry)
         for (refused, left, reset, retry), (interval, _, cost) in zip(
             told[:-1], charges, strict=False
         )

@@ -128,8 +128,7 @@ def limits_of(caller: Caller) -> list[Limit]:
     if caller.requests_per_minute is not None:
         name = redis_key(caller.tenant_id, "requests", "tenant")
         found.append(Limit("tenant", name, caller.requests_per_minute))
-    # A limit of nothing lets nothing through, and cannot be divided by.
-    return [Limit(each.name, each.key, max(1, each.per_minute)) for each in found]
+    return found
 
 
 def address_of(scope: Scope) -> str:

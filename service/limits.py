@@ -43,6 +43,8 @@ _CONNECTION_SECONDS = 2.0
 _AWAY_BURST = 0.1
 # Connections of a process; more requests than that at one moment wait their turn, or do without.
 _CONNECTIONS = 64
+# The largest integer that a structured field has (RFC 9651).
+_MAX_INTEGER = 999_999_999_999_999
 # Callers that are counted in memory while Redis is away, and refusals that are remembered.
 _REMEMBERED = 10_000
 
@@ -116,6 +118,10 @@ class Gate:
         how many seconds the request has waited for Redis before. Raises LimitsUnavailable when
         Redis is away and the request does more than read.
         """
+        closed = next((each for each in limits if not each.per_minute), None)
+        if closed is not None:
+            standing = Standing(closed, 0, resets_after=PERIOD_SECONDS, retry_after=PERIOD_SECONDS)
+            return Decision((standing,), refused=True)
         if self._shared is None:
             return await self._charge_here(limits, cost, share=1, burst=1.0)
         known = self._known_refusal(limits, cost)
@@ -211,8 +217,14 @@ def headers(standings: Sequence[Standing]) -> dict[str, str]:
     """`RateLimit` and `RateLimit-Policy`, as draft-ietf-httpapi-ratelimit-headers has them."""
     if not standings:
         return {}
-    left = (f'"{s.limit.name}";r={s.remaining};t={math.ceil(s.resets_after)}' for s in standings)
-    policy = (f'"{s.limit.name}";q={s.limit.per_minute};w={PERIOD_SECONDS}' for s in standings)
+    left = (
+        f'"{s.limit.name}";r={min(s.remaining, _MAX_INTEGER)};t={math.ceil(s.resets_after)}'
+        for s in standings
+    )
+    policy = (
+        f'"{s.limit.name}";q={min(s.limit.per_minute, _MAX_INTEGER)};w={PERIOD_SECONDS}'
+        for s in standings
+    )
     return {"ratelimit": ", ".join(left), "ratelimit-policy": ", ".join(policy)}
 
 

@@ -29,6 +29,9 @@ _TIMEOUT_SECONDS = 1.0
 _BATCH = 500
 _BACKLOG = 2000
 BEGINNING = "0-0"
+# Connections of a process to Redis, by which name Redis lists them.
+CONNECTIONS = 4
+CLIENT_NAME = "codeloom-events"
 
 # What XREAD answers: of each stream, its entries by id.
 _Answer = list[tuple[str, list[tuple[str, dict[str, str]]]]]
@@ -77,16 +80,7 @@ class Hub:
     """All listeners of a process."""
 
     def __init__(self, redis_url: str | None) -> None:
-        self._client = (
-            redis.asyncio.Redis.from_url(
-                redis_url,
-                socket_timeout=_TIMEOUT_SECONDS,
-                socket_connect_timeout=_TIMEOUT_SECONDS,
-                decode_responses=True,
-            )
-            if redis_url
-            else None
-        )
+        self._client = _client(redis_url) if redis_url else None
         self._listeners: dict[str, set[Listener]] = {}
         self._reader: asyncio.Task[None] | None = None
 
@@ -151,6 +145,19 @@ class Hub:
                 event = _event(entry_id, fields)
                 for listener in self._listeners.get(key, ()):
                     listener.offer(event)
+
+
+def _client(redis_url: str) -> redis.asyncio.Redis:
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        redis_url,
+        max_connections=CONNECTIONS,
+        timeout=_TIMEOUT_SECONDS,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        client_name=CLIENT_NAME,
+        decode_responses=True,
+    )
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 def _event(entry_id: str, fields: dict[str, str]) -> StreamEvent:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from graph.settings import Settings
 from graph.storage.session import tenant_session
 from tests.service.conftest import make_tenant
-from tests.service.embedded.conftest import eventually, live, session_of
+from tests.service.embedded.conftest import alive, eventually, live
 from tests.service.serving import ROOT, Server, request, serving
 
 EXTENDED = "tests.service.serving"
@@ -143,7 +143,7 @@ def test_processes_do_not_outlive_the_one_that_started_them(
         workers = children(server)
         server.process.kill()
         server.process.wait()
-        assert eventually(lambda: not any(session_of(pid) for pid in workers), 20)
+        assert eventually(lambda: not any(map(alive, workers)), 20)
         assert refused(server)
 
 

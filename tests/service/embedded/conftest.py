@@ -44,16 +44,30 @@ class Holder:
 
 def live() -> list[int]:
     numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-    return [pid for pid in numbers if session_of(pid)]
+    return [pid for pid in numbers if alive(pid)]
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; a zombie does not."""
+    return _status(pid)[0] != "Z"
 
 
 def session_of(pid: int) -> int:
-    """The session of a live process, 0 when it is gone or a zombie."""
+    """The session of a live process, 0 when it is gone or a zombie.
+
+    Also 0 for what began in a session from outside of its container: ask this only of processes
+    with a session of their own.
+    """
+    state, _, _, session = _status(pid)[:4]
+    return 0 if state == "Z" else int(session)
+
+
+def _status(pid: int) -> list[str]:
+    """From the state on; of what is gone, that of a zombie."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0
-    return 0 if fields[0] == "Z" else int(fields[3])
+        return ["Z", "0", "0", "0"]
 
 
 def eventually(claim: Callable[[], bool], seconds: float) -> bool:
