@@ -131,3 +131,19 @@ def test_what_looks_like_a_secret_is_in_no_line(form):
         assert lines[1]["sent"] == {"Authorization": "Bearer [hidden]"}
         assert lines[2]["text"] == '{"authorization": "Basic [hidden]"}'
         assert lines[3]["value"] == "ghp_[hidden]"
+
+
+AGAIN = """
+import structlog
+from graph import telemetry
+log = structlog.get_logger("workers.pipeline")
+telemetry.configure("cli", level="error", form="json")
+log.info("too.quiet")
+telemetry.configure("worker", level="info", form="json")
+log.info("ingest.published")
+"""
+
+
+def test_what_is_said_last_holds_also_for_loggers_that_were_used_before():
+    done = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True)
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["ingest.published"]
