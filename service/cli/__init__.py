@@ -1,8 +1,8 @@
-"""The command line: `codeloom up`, `ingest`, `query`, `admin`, and what else an operator types.
+"""The command line: `codeloom up`, `ingest`, `jobs`, `query`, and what else an operator types.
 
-`ingest` and `query` are clients of the HTTP API like any other, so that what they show is what the
-API says. Standard output belongs to answers; progress, hints and errors go to standard error. An
-error ends a command with a sentence, what to do about it, and a code that is not 0.
+`ingest`, `jobs` and `query` are clients of the HTTP API like any other, so that what they show is
+what the API says. Standard output belongs to answers; progress, hints and errors go to standard
+error. An error ends a command with a sentence, what to do about it, and a code that is not 0.
 """
 
 import sys
@@ -34,6 +34,7 @@ def main() -> None:
         admin_tenants,
         commands,
         ingest,
+        jobs,
         query,
         scan,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import httpx
 
@@ -35,6 +35,12 @@ class ApiProblem(CommandFailed):
     def reason(self) -> str:
         """The stable code of the problem."""
         return str(self.problem.get("code"))
+
+
+class Unreachable(CommandFailed):
+    """Nothing answers at the API's address."""
+
+    code = "api_unreachable"
 
 
 class Client:
@@ -85,16 +91,41 @@ class Client:
             if cursor is None or len(items) >= limit:
                 return {**page, "items": items}
 
-    def _ask(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
+    @contextmanager
+    def stream(self, path: str, *, after: str | None = None) -> Iterator[httpx.Response]:
+        """An answer that goes on, from behind the event of this id; it is read as it comes.
+
+        Raises as `get` before it begins, httpx.TransportError when it breaks off.
+        """
+        headers = {"accept": "text/event-stream"}
+        if after is not None:
+            headers["last-event-id"] = after
+        request = self._http.build_request("GET", path, headers=headers)
+        answer = self._sent(request, stream=True)
         try:
-            answer = self._http.request(method, path, **arguments)
+            if not answer.is_success:
+                answer.read()
+                self._fail(answer)
+            yield answer
+        finally:
+            answer.close()
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401
+        answer = self._sent(self._http.build_request(method, path, **arguments))
+        if not answer.is_success:
+            self._fail(answer)
+        return answer.json() if answer.content else None
+
+    def _sent(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        try:
+            return self._http.send(request, stream=stream)
         except httpx.TransportError as error:
-            raise CommandFailed(
+            raise Unreachable(
                 f"Nothing answers at {self.address} ({type(error).__name__}).",
                 "Start a server with `codeloom up`, or check CODELOOM_API_URL.",
             ) from error
-        if answer.is_success:
-            return answer.json() if answer.content else None
+
+    def _fail(self, answer: httpx.Response) -> NoReturn:
         try:
             raise ApiProblem(answer.json())
         except ValueError as error:

@@ -8,6 +8,7 @@ from graph.errors import CodeloomError
 from graph.settings import Settings
 from service.cli import ingest, summary
 from service.cli.client import Client
+from service.cli.follow import Stopped
 from service.cli.query import OUTLINE_COLUMNS, link_rows, outline_rows
 from service.cli.screen import answers, complain, table
 from service.cli.seed import ensure_key
@@ -32,7 +33,7 @@ def tell_address(settings: Settings) -> None:
     )
 
 
-def show(settings: Settings, repository: str, *, stopped: ingest.Stopped) -> int:
+def show(settings: Settings, repository: str, *, stopped: Stopped) -> int:
     """Ingest the repository and tell some answers; the exit code says whether that went well."""
     try:
         with Client(services.address(settings), ensure_key(settings).secret) as client:

@@ -1,23 +1,19 @@
 """`codeloom ingest`: a repository into the graph, watched from beginning to end."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service.cli import app
+from service.cli import app, bar
 from service.cli.client import ApiProblem, Client, connected
+from service.cli.follow import Stopped, follow
 from service.cli.screen import CommandFailed, as_json, remarks
 from service.cli.summary import show
 
-_POLL_SECONDS = 0.5
 _ADDRESS = "Give the path of a repository on this machine, or an https URL."
 # What further tries may heal, minutes later. Whoever waits at a terminal wants to know at once.
 _HOST_ERRORS = {"host_unreachable", "host_refused", "checkout_timed_out"}
-Stopped = Callable[[], bool]
 
 
 @app.command()
@@ -113,34 +109,12 @@ def address_of(repository: str) -> str:
 def _watch(
     client: Client, job: dict[str, Any], name: str, *, retry: bool, stopped: Stopped
 ) -> dict[str, Any]:
-    told = ""
-    console = remarks()
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[files]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("waiting", total=100, files="")
-        while True:
-            progress = job["progress"]
-            stage = progress["stage"] or "waiting"
-            files = f"{progress['files_done']:,}/{progress['files_total']:,} files"
-            shown = files if progress["files_total"] else ""
-            bar.update(task, description=stage, completed=progress["percent"], files=shown)
-            if not console.is_terminal and stage != told:
-                console.print(f"codeloom: {name}: {stage}")
-                told = stage
-            if job["finished_at"] is not None:
-                return job
-            if not retry and job["state"] == "queued" and _of_the_host(job["error"]):
-                raise _failure(job)
-            if stopped():
-                raise CommandFailed("The ingestion was interrupted.")
-            time.sleep(_POLL_SECONDS)
-            job = client.get(f"/v1/jobs/{job['id']}")
+    with bar.opened(name) as shown:
+        for now in follow(client, job["id"], stopped=stopped):
+            shown(now)
+            if not retry and now["state"] == "queued" and _of_the_host(now["error"]):
+                raise _failure(now)
+    return now
 
 
 def _of_the_host(error: dict[str, Any] | None) -> bool:

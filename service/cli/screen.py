@@ -16,7 +16,7 @@ _PIPE_WIDTH = 400
 
 
 # Columns of a table that are copied, and those that may lose their end where the screen is narrow.
-_WHOLE = frozenset({"site", "place", "id"})
+_WHOLE = frozenset({"site", "place", "id", "job"})
 _SHORTENED = frozenset({"signature"})
 
 
