@@ -25,52 +25,94 @@ _ALONE = names.shared_lock("pick")
 _PICK = text("""
 -- Move the next jobs from queued to dispatched. Tenants take turns: whoever has fewest jobs under
 -- way for the weight of its plan comes first, then whoever waits longest. Inside a tenant:
--- priority, then age.
+-- priority, then age; large ones that find no slot are passed over.
 with live as (
   select tenant_id, count(*) as jobs, count(*) filter (where large) as large from jobs
   where state in ('dispatched', 'running') group by tenant_id
 ),
+capacity as (
+  select greatest(:slots - coalesce(sum(jobs), 0), 0) as jobs,
+    greatest(least(:slots - coalesce(sum(jobs), 0), :large_slots - coalesce(sum(large), 0)), 0)
+      as large
+  from live
+),
 room as (
   select t.tenant_id, p.weight, coalesce(l.jobs, 0) as live,
-    least(limit_of(t.limits, p.limits, 'running_jobs') - coalesce(l.jobs, 0), :slots) as free
-  from tenants t join plans p on p.code = t.plan left join live l using (tenant_id)
+    least(limit_of(t.limits, p.limits, 'running_jobs') - coalesce(l.jobs, 0), c.jobs) as free
+  from capacity c cross join tenants t join plans p on p.code = t.plan
+    left join live l using (tenant_id)
   where t.state = 'active'
-    and coalesce(limit_of(t.limits, p.limits, 'running_jobs') > coalesce(l.jobs, 0), true)
 ),
-candidate as (
-  select r.tenant_id, q.job_id, q.run_at, q.large,
-    (r.live + row_number() over (partition by r.tenant_id order by q.priority, q.run_at, q.job_id))
-      / r.weight as turn,
-    row_number() over (partition by r.tenant_id, q.repository, q.flight
-      order by q.priority, q.run_at, q.job_id) as in_flight
-  from room r cross join lateral (
-    select j.* from jobs j
-    where j.tenant_id = r.tenant_id and j.state = 'queued' and j.run_at <= now()
+-- The first job of each tenant. What would come after the first ones of as many tenants as there
+-- are slots gets none of them: no queue needs to be read any further than that.
+head as (
+  select r.*, s.large, (r.live + 1) / r.weight as turn,
+    row_number() over (partition by s.large order by (r.live + 1) / r.weight, q.run_at, q.job_id)
+      as place
+  from room r cross join (values (false), (true)) s (large) cross join lateral (
+    select j.run_at, j.job_id from jobs j
+    where j.tenant_id = r.tenant_id and j.large = s.large and j.state = 'queued'
+      and j.run_at <= now()
       and not exists (
         select from jobs f
         where f.tenant_id = j.tenant_id and f.repository = j.repository and f.flight = j.flight
           and f.state in ('dispatched', 'running')
       )
     order by j.priority, j.run_at, j.job_id
-    limit r.free
+    limit 1
+  ) q
+  where r.free > 0
+),
+last as (
+  select max(h.turn) as turn from head h join capacity c on h.place = c.jobs where not h.large
+),
+candidate as (
+  select h.tenant_id, h.weight, h.live, h.free, q.*,
+    row_number() over (partition by h.tenant_id order by q.priority, q.run_at, q.job_id) as nth,
+    row_number() over (partition by h.tenant_id, q.repository, q.flight
+      order by q.priority, q.run_at, q.job_id) as in_flight
+  from capacity c join head h on h.place <= case when h.large then c.large else c.jobs end
+  cross join last cross join lateral (
+    select j.job_id, j.repository, j.flight, j.priority, j.run_at, j.large from jobs j
+    where j.tenant_id = h.tenant_id and j.large = h.large and j.state = 'queued'
+      and j.run_at <= now()
+      and not exists (
+        select from jobs f
+        where f.tenant_id = j.tenant_id and f.repository = j.repository and f.flight = j.flight
+          and f.state in ('dispatched', 'running')
+      )
+    order by j.priority, j.run_at, j.job_id
+    limit greatest(least(h.free, ceil(last.turn * h.weight - h.live)), 0)
   ) q
 ),
+placed as (
+  select *, row_number() over (partition by large
+    order by (live + nth) / weight, run_at, job_id) as place
+  from candidate
+  where (in_flight = 1 or flight is null) and (not large or nth <= free)
+),
 fitting as (
-  select *, row_number() over (partition by large order by turn, run_at, job_id) as place
-  from candidate where in_flight = 1
+  select p.*,
+    row_number() over (partition by tenant_id order by priority, run_at, job_id) as turn
+  from placed p cross join capacity c where not p.large or p.place <= c.large
 ),
 chosen as (
-  select tenant_id, job_id from fitting
-  where not large or place <= :large_slots - (select coalesce(sum(large), 0) from live)
-  order by turn, run_at, job_id
-  limit greatest(:slots - (select coalesce(sum(jobs), 0) from live), 0)
+  select tenant_id, job_id from fitting where turn <= free
+  order by (live + turn) / weight, run_at, job_id
+  limit (select jobs from capacity)
+),
+-- What somebody else is changing is left for the next pass: nobody's transaction holds up the rest.
+free_to_take as (
+  select j.tenant_id, j.job_id from chosen c join jobs j using (tenant_id, job_id)
+  where j.state = 'queued'
+  for no key update of j skip locked
 )
 update jobs j
 set state = 'dispatched', epoch = j.epoch + 1, dispatched_at = now(),
   celery_task_id = j.job_id || cast(:joint as text) || (j.epoch + 1),
   lease_owner = null, lease_until = now() + make_interval(secs => :lease_seconds)
-from chosen c
-where j.tenant_id = c.tenant_id and j.job_id = c.job_id and j.state = 'queued'
+from free_to_take c
+where j.tenant_id = c.tenant_id and j.job_id = c.job_id
 returning j.job_id, j.tenant_id, j.epoch, j.kind, j.celery_task_id, j.trace_parent
 """)
 

@@ -91,6 +91,7 @@ Index(
 Index(
     "jobs_queue",
     jobs.c.tenant_id,
+    jobs.c.large,
     jobs.c.priority,
     jobs.c.run_at,
     jobs.c.job_id,
