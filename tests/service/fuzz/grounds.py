@@ -154,7 +154,11 @@ def put_right(case: Case, known: Mapping[str, str]) -> None:
     """
     if _is_good(case, ParameterLocation.PATH):
         found = case.path_parameters or {}
-        case.path_parameters = {name: known.get(name, value) for name, value in found.items()}
+        case.path_parameters = {
+            # What follows from a field that was null is about nothing that there is.
+            name: known.get(name, value if value not in {None, "None", "null"} else str(uuid4()))
+            for name, value in found.items()
+        }
     if _is_good(case, ParameterLocation.QUERY) and case.query:
         query = {name: value for name, value in case.query.items() if name != "cursor"}
         for more in [name for name in ("ref", "commit", "snapshot") if name in query][1:]:
