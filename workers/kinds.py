@@ -1,6 +1,7 @@
 """What a job of each kind takes, as it comes from outside: JSON of a tenant."""
 
 from collections.abc import Mapping
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -8,13 +9,16 @@ import msgspec
 from graph.errors import TenantValidationError
 from graph.model.jobs import INGEST, PURGE
 
+# A commit's whole id, in either of git's formats.
+Commit = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z")]
+
 
 class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bring a ref, or one commit, of a repository into the graph."""
 
     repository_id: UUID
     ref: str | None = None
-    commit: str | None = None
+    commit: Commit | None = None
     force: bool = False
 
 

@@ -100,8 +100,11 @@ def task_id(job_id: JobId, epoch: int) -> str:
 
 
 def job_of_task(text: str) -> JobId:
-    """The job whose task this is; also for the bare id of a job."""
-    return JobId(UUID(text.partition(TASK_JOINT)[0]))
+    """The job whose task this is; also for the bare id of a job. Raises ValueError."""
+    job, joint, epoch = text.partition(TASK_JOINT)
+    if joint and not (epoch.isascii() and epoch.isdigit()):
+        raise ValueError("This is not the id of a task.")
+    return JobId(UUID(job))
 
 
 def _id(value: object) -> UUID:
