@@ -102,6 +102,13 @@ class HostRefused(CodeloomError):
     kind = "unavailable"
     transient = True
 
+    def __init__(
+        self, message: str | None = None, *, retry_after_seconds: float | None = None
+    ) -> None:
+        """`retry_after_seconds` is how long the host wants to be left alone, if it says so."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
 
 class CheckoutTimedOut(CodeloomError):
     """The repository could not be fetched in time."""

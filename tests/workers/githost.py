@@ -28,6 +28,7 @@ class Host(http.server.ThreadingHTTPServer):
         self.root = root
         self.requests: list[tuple[str, str]] = []
         self.redirect_to = ""
+        self.retry_after = ""
         # What git says is sent in parts of so many bytes, with so many seconds between them.
         self.part_bytes = 1 << 30
         self.pause_seconds = 0.0
@@ -120,6 +121,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         if status == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="x"')
+        if self.server.retry_after:
+            self.send_header("Retry-After", self.server.retry_after)
         if location:
             self.send_header("Location", location)
         self.end_headers()

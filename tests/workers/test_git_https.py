@@ -226,6 +226,32 @@ class TestFailing:
         assert failed.value.transient is transient
         assert "fatal" not in failed.value.message
 
+    @pytest.mark.parametrize(
+        ("said", "least", "most"),
+        [
+            ("7", 7, 7),
+            ("Thu, 21 Nov 2126 08:00:00 GMT", 86400, 1e12),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        ],
+    )
+    def test_a_host_that_has_no_time_says_for_how_long(
+        self, host: githost.Host, client: Client, said: str, least: float, most: float
+    ) -> None:
+        host.retry_after = said
+        with pytest.raises(HostRefused) as refused:
+            client.resolve(path="/429/repo.git")
+        assert refused.value.retry_after_seconds is not None
+        assert least <= refused.value.retry_after_seconds <= most
+
+    @pytest.mark.parametrize("said", ["", "soon", "-5", "9" * 65 + "x"])
+    def test_a_host_that_says_nothing_sensible_says_nothing(
+        self, host: githost.Host, client: Client, said: str
+    ) -> None:
+        host.retry_after = said
+        with pytest.raises(HostRefused) as refused:
+            client.resolve(path="/503/repo.git")
+        assert refused.value.retry_after_seconds is None
+
     def test_the_dumb_protocol_is_refused(self, repo: Repo, client: Client) -> None:
         commit = repo.commit({"a.py": "a = 1\n"})
         repo.git("update-server-info")

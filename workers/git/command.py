@@ -23,6 +23,7 @@ from graph import telemetry
 from graph.errors import CheckoutTimedOut, JobCancelled
 from workers.git import failures
 from workers.git.errors import GitMissing
+from workers.git.waiting import Trace
 
 _GUARD = str(Path(__file__).with_name("guard.py"))
 
@@ -260,6 +261,8 @@ class Answer:
     code: int
     output: bytes
     complaint: str
+    # What the host asked for, if it refused for now.
+    retry_after_seconds: float | None = None
 
 
 def run(
@@ -276,12 +279,13 @@ def run(
 
     `stdin` has to fit a pipe (64 KiB): it is written before anything is read.
     """
+    trace = Trace(home) if network is not None else None
     with GitProcess(
         arguments,
         limits=limits,
         home=home,
         network=network,
-        environment=environment,
+        environment=(environment or {}) | (trace.environment if trace else {}),
         should_stop=should_stop,
     ) as process:
         with suppress(BrokenPipeError):  # it ended without reading: its exit code says why
@@ -290,4 +294,6 @@ def run(
         output = process.stdout.read(_MAX_ANSWER)
         if len(output) == _MAX_ANSWER:
             raise failures.answer_too_long()
-        return Answer(process.finish(), output, process.complaint())
+        code = process.finish()
+        wait = trace.retry_after_seconds() if trace and code != 0 else None
+        return Answer(code, output, process.complaint(), wait)

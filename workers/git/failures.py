@@ -112,7 +112,9 @@ _TABLE: tuple[tuple[tuple[str, ...], _Make], ...] = (
 _PATTERNS = tuple((re.compile("|".join(patterns)), make) for patterns, make in _TABLE)
 
 
-def from_complaint(code: int, complaint: str, *, what: str) -> CodeloomError:
+def from_complaint(
+    code: int, complaint: str, *, what: str, retry_after_seconds: float | None = None
+) -> CodeloomError:
     """The typed error of a command that ended with this code.
 
     `what` names the remote as it may be shown.
@@ -121,7 +123,10 @@ def from_complaint(code: int, complaint: str, *, what: str) -> CodeloomError:
         return GitDied()
     for pattern, make in _PATTERNS:
         if pattern.search(complaint):
-            return make(what)
+            error = make(what)
+            if isinstance(error, HostRefused):
+                error.retry_after_seconds = retry_after_seconds
+            return error
     return GitFailed(f"git could not read {what}.")
 
 

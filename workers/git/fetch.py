@@ -82,7 +82,12 @@ def _failure(
     # Git says so only of small packs: of one with many objects it finds that it is damaged.
     if fetched >= limits.file_bytes:
         return failures.fetch_too_large()
-    return failures.from_complaint(answer.code, answer.complaint, what=str(remote))
+    return failures.from_complaint(
+        answer.code,
+        answer.complaint,
+        what=str(remote),
+        retry_after_seconds=answer.retry_after_seconds,
+    )
 
 
 def fetched_bytes(scratch: Path) -> int:

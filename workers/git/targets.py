@@ -89,7 +89,12 @@ def resolve_remote(
         should_stop=should_stop,
     )
     if answer.code != 0:
-        raise failures.from_complaint(answer.code, answer.complaint, what=str(remote))
+        raise failures.from_complaint(
+            answer.code,
+            answer.complaint,
+            what=str(remote),
+            retry_after_seconds=answer.retry_after_seconds,
+        )
     return _choose(_read_refs(answer.output), wanted, what=str(remote))
 
 
