@@ -154,7 +154,7 @@ def serving(
     settings: "Settings", folder: Path, *, module: str = "service.server", **changes: Any
 ) -> Iterator[Server]:
     """A server with these settings runs for the time of the context; killed at its end."""
-    port = free_port()
+    port = changes.get("codeloom_port") or free_port()
     given = {
         "codeloom_host": "127.0.0.1",
         "codeloom_port": port,
