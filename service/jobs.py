@@ -51,6 +51,7 @@ class Job(Shape):
     kind: str
     state: JobState
     repository_id: UUID | None
+    parent_job_id: UUID | None = Field(description="The job that asked for this one.")
     ref: str | None = Field(description="As requested; null means the default ref.")
     commit: str | None = Field(description="As requested; null means what the ref points at.")
     force: bool
@@ -100,6 +101,7 @@ def job(row: Row) -> Job:
         kind=row.kind,
         state=row.state,
         repository_id=row.repository_id,
+        parent_job_id=row.parent_id,
         ref=row.ref,
         commit=row.commit,
         force=row.force,

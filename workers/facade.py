@@ -168,7 +168,7 @@ def _status(job: Job) -> TaskStatus:
     match job.state:
         case JobState.QUEUED | JobState.DISPATCHED:
             return TaskStatus.PENDING
-        case JobState.RUNNING:
+        case JobState.RUNNING | JobState.WAITING:
             return TaskStatus.PROGRESS if job.percent else TaskStatus.STARTED
         case JobState.SUCCEEDED:
             return TaskStatus.SUCCESS

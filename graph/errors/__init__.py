@@ -7,6 +7,7 @@ no secret, no path of ours and no text of a driver.
 
 from graph.errors.jobs import (
     BudgetExceeded,
+    ChildFailed,
     JobCancelled,
     JobNotCancellable,
     JobNotDead,
@@ -80,6 +81,7 @@ __all__ = [
     "BudgetExceeded",
     "CheckoutTimedOut",
     "CheckoutTooLarge",
+    "ChildFailed",
     "CodeloomError",
     "CommitNotFound",
     "ErasureNotFound",

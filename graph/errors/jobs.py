@@ -3,6 +3,13 @@
 from graph.errors.tree import CodeloomError
 
 
+class ChildFailed(CodeloomError):
+    """A job that this one waited for did not succeed."""
+
+    code = "child_failed"
+    kind = "conflict"
+
+
 class JobNotFound(CodeloomError):
     """There is no such job."""
 

@@ -15,6 +15,7 @@ class JobState(StrEnum):
     QUEUED = "queued"  # waits for its turn, or for `run_at`
     DISPATCHED = "dispatched"  # chosen, and a message about it is under way
     RUNNING = "running"  # a worker holds it by a lease
+    WAITING = "waiting"  # for the last of its children to end; nobody works on it
     SUCCEEDED = "succeeded"
     FAILED = "failed"  # for a reason that trying again would not change, or too often
     CANCELLED = "cancelled"
@@ -43,9 +44,12 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
             JobState.FAILED,
             JobState.CANCELLED,
             JobState.QUEUED,
+            JobState.WAITING,
             JobState.DEAD,
         }
     ),
+    # Failed: for a child that it needs and that did not succeed.
+    JobState.WAITING: frozenset({JobState.QUEUED, JobState.FAILED, JobState.CANCELLED}),
     JobState.SUCCEEDED: frozenset(),
     # Back to the queue when somebody asks for it.
     JobState.FAILED: frozenset({JobState.QUEUED}),
@@ -106,6 +110,9 @@ STAGES: tuple[JobStage, ...] = (
 
 # Files from which on a repository is a large one, whose jobs have fewer of the slots.
 LARGE_FILES = 20_000
+
+# What one job may ask for: enough for the largest repository, and no flood.
+MAX_CHILDREN = 1000
 
 # First try and three more.
 MAX_ATTEMPTS = 4

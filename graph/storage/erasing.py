@@ -51,7 +51,8 @@ _CANCEL = text("""
 update jobs set state = 'cancelled', finished_at = now(), lease_owner = null, lease_until = null
 where tenant_id = :tenant_id and job_id in (
   select job_id from jobs
-  where tenant_id = :tenant_id and state in ('queued', 'dispatched', 'running') limit :limit
+  where tenant_id = :tenant_id and state in ('queued', 'dispatched', 'running', 'waiting')
+  limit :limit
 )
 """)
 

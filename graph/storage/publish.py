@@ -6,7 +6,7 @@ written; the heads of its refs move forward; the job has succeeded. A reader see
 none. The commit waits for the disk, and with it for every batch that was loaded before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from graph.errors import LeaseLost, SnapshotIncomplete
 from graph.model.ids import JobId, RepositoryNumber, new_id
 from graph.storage import counters, refs
-from graph.storage.jobs import holding
+from graph.storage.jobs import family, holding
+from graph.storage.jobs.family import FollowUp
 from graph.storage.jobs.holding import Counts
 from graph.storage.load import Loaded
 from graph.storage.session import tenant_of
@@ -82,17 +83,47 @@ class NewSnapshot:
 
 
 def publish(
-    conn: Connection, *, job_id: JobId, epoch: int, snapshot: NewSnapshot, report: dict[str, Any]
+    conn: Connection,
+    *,
+    job_id: JobId,
+    epoch: int,
+    snapshot: NewSnapshot,
+    report: dict[str, Any],
+    then: Sequence[FollowUp] = (),
 ) -> Snapshot:
     """The snapshot, visible once the session's transaction commits; the job has succeeded then.
+
+    And what it asks for is made (`then`).
 
     Raises LeaseLost if the job is no longer ours, SnapshotIncomplete if something that was loaded
     is not there. Let both leave the session, so that it is rolled back.
     """
     conn.execute(_WAIT_FOR_DISK)
+    if then:
+        family.hold(conn)
     job = _ours(conn, job_id, epoch)
-    documents = ranges(snapshot.loaded.documents)
-    present = _check(conn, snapshot, documents)
+    present = _check(conn, snapshot, ranges(snapshot.loaded.documents))
+    published = _insert(conn, job_id, snapshot, present, report)
+    _move(conn, job, published, snapshot.heads)
+    _tell(conn, job_id, epoch, published)
+    holding.finish(
+        conn,
+        job_id=job_id,
+        epoch=epoch,
+        report=report,
+        snapshot_id=published.id,
+        then=then,
+    )
+    return published
+
+
+def _insert(
+    conn: Connection,
+    job_id: JobId,
+    snapshot: NewSnapshot,
+    present: Row[Any],
+    report: dict[str, Any],
+) -> Snapshot:
     row = conn.execute(
         _INSERT,
         {
@@ -105,7 +136,7 @@ def publish(
             "pipeline": snapshot.pipeline,
             "ref": snapshot.ref,
             "job_id": job_id,
-            "documents": documents,
+            "documents": ranges(snapshot.loaded.documents),
             "document_count": present.documents,
             "node_count": present.nodes,
             "edge_count": present.edges,
@@ -114,11 +145,7 @@ def publish(
             "report": report,
         },
     ).one()
-    published = snapshot_of(row)
-    _move(conn, job, published, snapshot.heads)
-    _tell(conn, job_id, epoch, published)
-    holding.finish(conn, job_id=job_id, epoch=epoch, report=report, snapshot_id=published.id)
-    return published
+    return snapshot_of(row)
 
 
 def publish_again(

@@ -64,10 +64,16 @@ Index(
 
 # Here and not with the jobs: it belongs to the same step, and jobs already know repositories.
 _CANCEL_JOBS = text("""
-update jobs
+-- Children are locked before their parents: one that ends asks for the row of its parent.
+with unfinished as materialized (
+  select tenant_id, job_id from jobs
+  where tenant_id = :tenant_id and repository = :repository
+    and state in ('queued', 'dispatched', 'running', 'waiting')
+  order by parent_job_id is null, job_id for no key update
+)
+update jobs j
 set state = 'cancelled', finished_at = now(), lease_owner = null, lease_until = null
-where tenant_id = :tenant_id and repository = :repository
-  and state in ('queued', 'dispatched', 'running')
+from unfinished u where j.tenant_id = u.tenant_id and j.job_id = u.job_id
 """)
 
 _NAME_LENGTH = 200

@@ -25,6 +25,7 @@ _WAITING = {
     "kind": "ingest",
     "state": "queued",
     "repository_id": REPOSITORY,
+    "parent_job_id": None,
     "ref": "main",
     "commit": None,
     "force": False,

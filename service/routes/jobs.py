@@ -17,7 +17,7 @@ from graph.storage.keys import Caller
 from graph.storage.session import Connection, tenant_session
 from service import jobs as shape
 from service import schemas
-from service.deps import Paged, Reader, Shared, may_use
+from service.deps import Paged, Paging, Reader, Shared, may_use
 from service.reads import RepositoryParameter
 from service.wire import Flag, Text
 from service.writes import Answer, IngestWrite, Target
@@ -168,12 +168,7 @@ def list_jobs(
             before=JobId(UUID(str(after[0]))) if after else None,
             limit=paging.limit + 1,
         )
-    page = Page.cut(found, paging.limit, lambda job: (str(job.id),))
-    return JobPage(
-        items=[shape.job(job) for job in page.rows],
-        next_cursor=paging.next_cursor(page),
-        truncated=False,
-    )
+    return _page(paging, found)
 
 
 @router.get("/jobs/{job_id}")
@@ -234,6 +229,23 @@ def list_job_attempts(
     )
 
 
+@router.get("/jobs/{job_id}/children")
+def list_job_children(
+    caller: Reader, backend: Shared, paging: Paged, job_id: JobParameter
+) -> JobPage:
+    """The jobs that a job asked for, newest first."""
+    after, _ = paging.position()
+    with tenant_session(caller.tenant_id, settings=backend.settings) as connection:
+        _seen(caller, jobs.get(connection, job_id=JobId(job_id)))
+        found = jobs.list_page(
+            connection,
+            parent=JobId(job_id),
+            before=JobId(UUID(str(after[0]))) if after else None,
+            limit=paging.limit + 1,
+        )
+    return _page(paging, found)
+
+
 @router.get("/tasks/{task_id}")
 def get_task(
     caller: Reader,
@@ -255,6 +267,15 @@ def get_task(
 
 def _accepted(job: jobs.Job) -> Answer:
     return Answer(shape.job(job), 202, target=Target("job", job.id), location=f"/v1/jobs/{job.id}")
+
+
+def _page(paging: Paging, found: list[jobs.Job]) -> JobPage:
+    page = Page.cut(found, paging.limit, lambda job: (str(job.id),))
+    return JobPage(
+        items=[shape.job(job) for job in page.rows],
+        next_cursor=paging.next_cursor(page),
+        truncated=False,
+    )
 
 
 def _seen(caller: Caller, job: jobs.Job) -> jobs.Job:

@@ -11,14 +11,16 @@ from graph.storage.session import tenant_session
 # Each finds what must not be; the sessions see the rows of one tenant.
 _RULES = {
     "a job is unfinished": """
-        select job_id, state from jobs where state in ('queued', 'dispatched', 'running')""",
+        select job_id, state from jobs
+        where state in ('queued', 'dispatched', 'running', 'waiting')""",
     "a job ended without a reason or a time": """
         select job_id, state from jobs
         where state in ('failed', 'dead') and error_code is null
-          or state not in ('queued', 'dispatched', 'running') and finished_at is null""",
+          or state not in ('queued', 'dispatched', 'running', 'waiting') and finished_at is null""",
     "an ended job is still leased": """
         select job_id, lease_owner from jobs
-        where state not in ('queued', 'dispatched', 'running') and lease_owner is not null
+        where state not in ('queued', 'dispatched', 'running', 'waiting')
+          and lease_owner is not null
           and lease_until > now()""",
     "a head belongs to no snapshot": """
         select f.repository, f.name from refs f

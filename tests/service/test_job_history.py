@@ -8,6 +8,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from graph.model.ids import JobId
+from graph.model.jobs import INGEST
 from graph.storage import jobs, repositories
 from graph.storage.reservations import Allowance
 from graph.storage.session import system_session, tenant_session
@@ -164,3 +165,26 @@ def test_jobs_are_filtered_by_kind(client: TestClient, acme: Member, engine: Eng
     for kind, count in (("ingest", 1), ("nothing", 0)):
         page = client.get("/v1/jobs", params={"kind": kind}, headers=bearer(acme.read)).json()
         assert len(page["items"]) == count
+
+
+def test_the_children_of_a_job_are_listed_and_cancelled_with_it(
+    client: TestClient, acme: Member, rival: Member, engine: Engine
+) -> None:
+    epoch = engine.start()
+    refs = [f"r{number}" for number in range(3)]
+    engine.act(jobs.split, epoch, children=[jobs.Wanted(INGEST, ref=ref) for ref in refs])
+    address = f"/v1/jobs/{engine.job_id}"
+    told = client.get(address, headers=bearer(acme.read)).json()
+    assert (told["state"], told["parent_job_id"], told["finished_at"]) == ("waiting", None, None)
+    first = client.get(f"{address}/children?limit=2", headers=bearer(acme.read)).json()
+    rest = client.get(
+        f"{address}/children?cursor={first['next_cursor']}&limit=2", headers=bearer(acme.read)
+    ).json()
+    children = first["items"] + rest["items"]
+    assert [child["ref"] for child in children] == refs[::-1]
+    assert {child["parent_job_id"] for child in children} == {str(engine.job_id)}
+    strange = client.get(f"{address}/children", headers=bearer(rival.read))
+    assert (strange.status_code, problem(strange)["code"]) == (404, "job_not_found")
+    client.post(f"{address}/cancel", headers=bearer(acme.ingest))
+    after = client.get(f"{address}/children", headers=bearer(acme.read)).json()["items"]
+    assert [child["state"] for child in after] == ["cancelled"] * 3

@@ -2,9 +2,9 @@
 
 Three parties change a row, each in its own file. A tenant asks for work (`requesting`), watches and
 cancels (`asking`); the dispatcher chooses over all tenants (`dispatching`) and takes back what a
-dead worker held (`reaping`); the worker takes a job (`claiming`) and says how it goes and how it
-ended (`holding`). That a job succeeded by publishing a snapshot is said in `graph.storage.publish`,
-in the transaction that makes the snapshot visible.
+dead worker held (`reaping`); the worker takes a job (`claiming`), says how it goes and how it ended
+(`holding`), and asks for further jobs (`family`). That a job succeeded by publishing a snapshot is
+said in `graph.storage.publish`, in the transaction that makes the snapshot visible.
 
 Every change names the state and, for the holder, the epoch it expects. The epoch rises with each
 dispatch: whoever holds an older one changes nothing.
@@ -22,6 +22,7 @@ from graph.storage.jobs.asking import (
 from graph.storage.jobs.attempts import Attempt, attempts
 from graph.storage.jobs.claiming import ClaimedJob, claim
 from graph.storage.jobs.dispatching import Dispatched, depth, pick
+from graph.storage.jobs.family import FollowUp, Group, Wanted, split
 from graph.storage.jobs.holding import (
     Beat,
     Counts,
@@ -41,9 +42,12 @@ __all__ = [
     "ClaimedJob",
     "Counts",
     "Dispatched",
+    "FollowUp",
+    "Group",
     "Job",
     "Reaped",
     "Silent",
+    "Wanted",
     "attempts",
     "beat",
     "cancel",
@@ -62,5 +66,6 @@ __all__ = [
     "retry",
     "retry_later",
     "silent",
+    "split",
     "unfinished",
 ]

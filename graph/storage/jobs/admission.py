@@ -10,13 +10,15 @@ from graph.storage.repositories import Repository
 from graph.storage.session import tenant_of
 
 _FULL = text("""
--- The limit, if as many jobs wait as may; counts no further than that.
+-- The limit, if as many jobs wait as may; counts no further than that. Children were let in with
+-- their parents.
 select allowed.jobs as allowed, waiting.jobs as waiting
 from tenants t join plans p on p.code = t.plan
   cross join lateral (select limit_of(t.limits, p.limits, 'queued_jobs') as jobs) allowed
   cross join lateral (
     select count(*) as jobs from (
-      select from jobs where tenant_id = t.tenant_id and state = 'queued' limit allowed.jobs
+      select from jobs where tenant_id = t.tenant_id and state = 'queued' and parent_job_id is null
+      limit allowed.jobs
     ) counted
   ) waiting
 where t.tenant_id = :tenant_id and waiting.jobs >= allowed.jobs

@@ -9,9 +9,9 @@ from graph.model import names
 from graph.model.ids import JobId, RepositoryNumber
 from graph.model.jobs import ENDED, KIND_BY_NAME, LIVE, RETRYABLE, JobState
 from graph.storage import repositories, signals
-from graph.storage.jobs import admission
+from graph.storage.jobs import admission, family
 from graph.storage.jobs.reading import Job, job_of, one, query
-from graph.storage.jobs.table import IS_LIVE, IS_QUEUED, jobs
+from graph.storage.jobs.table import IS_LIVE, IS_TO_COME, jobs
 from graph.storage.session import tenant_of
 
 
@@ -38,6 +38,7 @@ def list_page(
     repository: RepositoryNumber | None = None,
     states: Iterable[JobState] = (),
     kind: str | None = None,
+    parent: JobId | None = None,
     before: JobId | None = None,
     limit: int,
 ) -> list[Job]:
@@ -49,6 +50,8 @@ def list_page(
         found = found.where(jobs.c.state.in_(wanted))
     if kind is not None:
         found = found.where(jobs.c.kind == kind)
+    if parent is not None:
+        found = found.where(jobs.c.parent_job_id == parent)
     if before is not None:
         found = found.where(jobs.c.job_id < before)
     return [job_of(row) for row in conn.execute(found)]
@@ -58,22 +61,28 @@ def unfinished(conn: Connection, *, limit: int) -> list[Job]:
     """The tenant's jobs that have not ended: those under way first, then the oldest that wait."""
     live = jobs.c.state.in_(sorted(LIVE))
     found = (
-        query(conn).where(or_(IS_LIVE, IS_QUEUED)).order_by(live.desc(), jobs.c.job_id).limit(limit)
+        query(conn)
+        .where(or_(IS_LIVE, IS_TO_COME))
+        .order_by(live.desc(), jobs.c.job_id)
+        .limit(limit)
     )
     return [job_of(row) for row in conn.execute(found)]
 
 
 def cancel(conn: Connection, *, job_id: JobId) -> Job:
-    """The job is cancelled; a worker that holds it learns so at its next beat.
+    """The job is cancelled, with all that it led to; a worker learns so at its next beat.
 
     Cancelling a cancelled job changes nothing. Raises JobNotFound, and JobNotCancellable when the
     job has ended otherwise.
     """
-    if not _cancel(conn, job_id):
+    below = family.hold_below(conn, job_id=job_id)
+    if not _cancel(conn, [job_id]):
         job = one(conn, job_id)
         if job.state is not JobState.CANCELLED:
             raise JobNotCancellable
         return job
+    # After it: a job that has ended is not queued again by the end of its last child.
+    _cancel(conn, below)
     return one(conn, job_id)
 
 
@@ -138,8 +147,8 @@ def discard(conn: Connection, *, job_id: JobId) -> Job:
     return job
 
 
-def _cancel(conn: Connection, job_id: JobId) -> bool:
-    which = jobs.c.tenant_id == tenant_of(conn), jobs.c.job_id == job_id
+def _cancel(conn: Connection, job_ids: list[JobId]) -> bool:
+    which = jobs.c.tenant_id == tenant_of(conn), jobs.c.job_id.in_(job_ids)
     ended = {"state": JobState.CANCELLED, "finished_at": func.now()}
     freed = {"lease_until": None, "lease_owner": None}
     unfinished = jobs.c.state.not_in(sorted(ENDED))

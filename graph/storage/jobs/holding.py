@@ -5,6 +5,7 @@ whose job went on elsewhere, it changes nothing. Time is the database's: clocks 
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,8 @@ from graph.errors import LeaseLost
 from graph.model.ids import JobId, SnapshotId
 from graph.model.jobs import JobState, longest_delay_seconds
 from graph.storage import signals
+from graph.storage.jobs import family
+from graph.storage.jobs.family import FollowUp
 from graph.storage.session import tenant_of
 
 _BEAT = text("""
@@ -132,8 +135,14 @@ def finish(
     epoch: int,
     report: dict[str, Any],
     snapshot_id: SnapshotId | None = None,
+    then: Sequence[FollowUp] = (),
 ) -> None:
-    """The job has succeeded. Raises LeaseLost, and changes nothing, if it is no longer ours."""
+    """The job has succeeded, and what it asks for is made.
+
+    Raises LeaseLost, and changes nothing, if it is no longer ours.
+    """
+    if then:
+        family.hold(conn)
     _end(
         conn,
         _held(conn, job_id, epoch),
@@ -141,6 +150,8 @@ def finish(
         report=report,
         snapshot_id=snapshot_id,
     )
+    if then:
+        family.follow(conn, job_id=job_id, then=then)
 
 
 def fail(

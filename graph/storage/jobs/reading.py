@@ -28,6 +28,7 @@ class Job:
     force: bool
     parameters: dict[str, Any]
     priority: int
+    parent_id: JobId | None  # the job that asked for it
     stage: str | None
     percent: int
     files_done: int
@@ -117,6 +118,7 @@ def job_of(row: Row[Any]) -> Job:
         repository=row.repository,
         commit=row.commit_sha,
         task_id=row.celery_task_id,
+        parent_id=row.parent_job_id,
         snapshot_id=row.snapshot_id,
         superseded_by=row.superseded_by,
         created_by=row.created_by,

@@ -13,9 +13,9 @@ from graph.model.ids import ApiKeyId, JobId, RepositoryNumber, new_id
 from graph.model.jobs import INGEST, LARGE_FILES, MAX_ATTEMPTS, JobKind, JobState
 from graph.storage import counters, signals
 from graph.storage.jobs import admission
+from graph.storage.jobs.flights import flight
 from graph.storage.jobs.reading import Job, job_of, one, query
-from graph.storage.jobs.table import jobs
-from graph.storage.refs import DEFAULT
+from graph.storage.jobs.table import IS_TO_COME, jobs
 from graph.storage.repositories import Repository
 from graph.storage.session import tenant_of
 
@@ -38,11 +38,7 @@ class _Asked:
     @property
     def flight(self) -> str:
         """Jobs that must not run at once."""
-        if not self.kind.reads_remote:
-            return f"kind:{self.kind.name}"
-        if self.ref is None and self.commit is not None:
-            return f"commit:{self.commit}"
-        return f"ref:{self.ref or DEFAULT}"
+        return flight(self.kind, self.ref, self.commit)
 
 
 def request(
@@ -70,6 +66,8 @@ def request(
     waiting = _waiting(conn, asked)
     if waiting is not None and waiting.commit == asked.commit:
         return _join(conn, waiting, asked)
+    if waiting is not None and waiting.state is JobState.WAITING:
+        waiting = None  # it has children at work, and keeps its own commit
     if waiting is None:  # else it takes the place of that one
         admission.check(conn, kind, repository)
     told = {"priority": priority, "created_by": created_by, "trace_parent": trace_parent}
@@ -77,14 +75,17 @@ def request(
 
 
 def _waiting(conn: Connection, asked: _Asked) -> Job | None:
-    """The newest job of the flight that has not started, held until the transaction ends."""
+    """The newest job of the flight that has yet to start, held until the transaction ends.
+
+    Or to start anew, when the children that it waits for have ended.
+    """
     found = (
         query(conn)
         .where(
             jobs.c.repository == asked.repository,
             jobs.c.flight == asked.flight,
             jobs.c.kind == asked.kind.name,
-            jobs.c.state == JobState.QUEUED,
+            IS_TO_COME,
         )
         .order_by(jobs.c.job_id.desc())
         .limit(1)

@@ -39,6 +39,11 @@ jobs = Table(
     Column("large", Boolean, nullable=False, server_default="false"),
     # Lower first, inside the tenant.
     Column("priority", SmallInteger, nullable=False, server_default="0"),
+    # Which job asked for this one, and in which of its dispatches; see `family`.
+    Column("parent_job_id", Uuid),
+    Column("parent_epoch", Integer),
+    # Of a job that waits for its children: whether one that does not succeed fails it.
+    Column("needs_all", Boolean, nullable=False, server_default="true"),
     Column("created_by", Uuid),
     Column("trace_parent", Text),
     Column("state", Text, nullable=False, server_default="queued"),
@@ -79,14 +84,16 @@ jobs = Table(
 # used, and a tenant has many jobs that have ended.
 IS_QUEUED = text("state = 'queued'")
 IS_LIVE = text("state in ('dispatched', 'running')")
+# For its turn, or for its children.
+IS_TO_COME = text("state in ('queued', 'waiting')")
 
-# The job of a flight that waits, for the next request.
+# The job of a flight that has yet to start, or to start anew: it also does what is asked now.
 Index(
     "jobs_waiting_flight",
     jobs.c.tenant_id,
     jobs.c.repository,
     jobs.c.flight,
-    postgresql_where=IS_QUEUED,
+    postgresql_where=IS_TO_COME,
 )
 Index(
     "jobs_queue",
@@ -105,5 +112,12 @@ Index(
     jobs.c.flight,
     unique=True,
     postgresql_where=IS_LIVE,
+)
+Index(
+    "jobs_parent",
+    jobs.c.tenant_id,
+    jobs.c.parent_job_id,
+    jobs.c.job_id,
+    postgresql_where=jobs.c.parent_job_id.is_not(None),
 )
 Index("jobs_repository", jobs.c.tenant_id, jobs.c.repository, jobs.c.job_id)

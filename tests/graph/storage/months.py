@@ -13,7 +13,7 @@ WANTED = Allowance(clone_bytes=100, job_seconds=120)
 
 _NOTHING_WAITS = text("""
 update jobs set state = 'cancelled', finished_at = now(), lease_until = null
-where state in ('queued', 'dispatched', 'running')
+where state in ('queued', 'dispatched', 'running', 'waiting')
 """)
 
 
