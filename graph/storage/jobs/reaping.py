@@ -10,9 +10,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from graph.errors import CodeloomError
 from graph.model.ids import JobId, TenantId
 from graph.model.jobs import MAX_RESETS, JobState
 from graph.storage import signals
+
+
+class WorkerLost(CodeloomError):
+    """The worker stopped while it ran this job."""
+
+    code = "worker_lost"
+    kind = "unavailable"
+    transient = True
+
 
 _SILENT = text("""
 select job_id, tenant_id, epoch from jobs
