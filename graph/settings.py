@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     # Of these, for repositories of more than 20,000 files.
     dispatch_large_slots: PositiveInt = 4
     dispatch_poll_seconds: PositiveInt = 1
+    # Refs of a tenant whose remotes are asked every quarter of an hour whether they have moved; of
+    # more, each gets its turn later. 0 asks for none.
+    reconciled_refs: NonNegativeInt = 20
 
     # --- how long things are kept --------------------------------------------------------------
     # Older audit events are in the object store only; ended keys are removed. In days.

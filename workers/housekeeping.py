@@ -1,6 +1,6 @@
 """What is done by the clock. Each function may be killed anywhere and may run twice."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import structlog
 
@@ -11,6 +11,7 @@ from graph.storage import purging, retention
 from graph.storage.artifacts import ArtifactStore, FileStore, open_store
 from graph.storage.session import Connection, system_session, tenant_session
 from workers import facade, scratch
+from workers.tenantry import every_tenant
 
 # What one transaction removes.
 _BATCH = 5000
@@ -35,12 +36,12 @@ def remove_expired(settings: Settings) -> int:
 def archive_audit_events(settings: Settings) -> int:
     """Move old audit events of every tenant into the object store."""
     store = open_store(settings.artifacts)
-    return sum(_archive(settings, store, tenant_id) for tenant_id in _every_tenant(settings))
+    return sum(_archive(settings, store, tenant_id) for tenant_id in every_tenant(settings))
 
 
 def purge_repositories(settings: Settings) -> int:
     """Ask for a purge of every repository that has something to purge."""
-    return sum(_ask_for_purges(settings, tenant_id) for tenant_id in _every_tenant(settings))
+    return sum(_ask_for_purges(settings, tenant_id) for tenant_id in every_tenant(settings))
 
 
 def sweep_scratch(settings: Settings) -> int:
@@ -50,17 +51,6 @@ def sweep_scratch(settings: Settings) -> int:
     if isinstance(store, FileStore):  # others let their service expire unfinished uploads
         removed += store.sweep(older_than_seconds=_ORPHANED_SECONDS)
     return removed
-
-
-def _every_tenant(settings: Settings) -> Iterator[TenantId]:
-    last: TenantId | None = None
-    while True:
-        with system_session("maintenance", settings=settings) as conn:
-            page = retention.every_tenant(conn, after=last)
-        if not page:
-            return
-        yield from page
-        last = page[-1]
 
 
 def _ask_for_purges(settings: Settings, tenant_id: TenantId) -> int:

@@ -20,7 +20,8 @@ from graph.storage.locks import SessionLock
 from graph.storage.periodic import Due
 from graph.storage.session import system_session
 from workers.messages import BrokerUnavailable, publish_periodic
-from workers.queues import MAINTENANCE, Queue
+from workers.queues import GIT, MAINTENANCE, Queue
+from workers.reconciling import PERIOD_SECONDS
 
 BEAT_LOCK = names.shared_lock("beat")
 # A run that was fired and has not ended is fired again after this long.
@@ -66,6 +67,12 @@ PERIODIC = (
         "check_erasures",
         timedelta(hours=1),
         "What late writers stored of tenants that were erased within the last day.",
+    ),
+    Periodic(
+        "reconcile_refs",
+        timedelta(seconds=PERIOD_SECONDS),
+        "An ingestion for each ref that is tracked and has moved on its remote.",
+        GIT,
     ),
 )
 BY_NAME = {row.name: row for row in PERIODIC}
