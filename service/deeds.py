@@ -47,10 +47,14 @@ class Deed:
     # What was asked for; it must hold no secret.
     details: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
+    # Whose the target is, if it is something of a tenant's; the work may say it.
+    owner: TenantId | None = None
 
     @property
     def tenant_id(self) -> TenantId | None:
-        """The tenant that it is done to, if it is done to one."""
+        """The tenant that it is done to, or to something of which, if it is done to one."""
+        if self.owner is not None:
+            return self.owner
         if self.target is None or self.target.kind != "tenant":
             return None
         return TenantId(UUID(self.target.id))

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from graph.model.ids import TenantId
 from graph.settings import Settings
 from graph.storage.audit import Target
 from graph.storage.operator_events import Actor
@@ -37,6 +38,11 @@ class Operation:
         self._request = request
         self._settings = settings
         self._if_match = if_match
+        self._owner: TenantId | None = None
+
+    def concerns(self, tenant_id: TenantId) -> None:
+        """What is done is done to something of this tenant: it is told of it as well."""
+        self._owner = tenant_id
 
     def run(
         self,
@@ -61,7 +67,10 @@ class Operation:
         with carried_out(self._settings, deed) as connection:
             if self._if_match is not None and current is not None:
                 etags.require(self._if_match, current(connection))
-            answer: Answer = work(connection)
+            try:
+                answer: Answer = work(connection)
+            finally:
+                deed.owner = self._owner
             deed.target = answer.target or deed.target
         return answer.response()
 

@@ -28,6 +28,7 @@ def main() -> None:
     from graph import telemetry
     from service.cli import (  # noqa: F401 - they register commands
         admin_credentials,
+        admin_jobs,
         admin_keys,
         admin_operators,
         admin_plans,

@@ -3,6 +3,7 @@
 from service.routes import (
     admin_audit,
     admin_erasures,
+    admin_jobs,
     admin_plans,
     admin_tenants,
     api_keys,
@@ -39,6 +40,7 @@ ROUTERS = (
     admin_tenants.router,
     admin_plans.router,
     admin_erasures.router,
+    admin_jobs.router,
     admin_audit.router,
     health.router,
     problems.router,

@@ -121,3 +121,5 @@ Index(
     postgresql_where=jobs.c.parent_job_id.is_not(None),
 )
 Index("jobs_repository", jobs.c.tenant_id, jobs.c.repository, jobs.c.job_id)
+# For whoever looks after all tenants.
+Index("jobs_dead", jobs.c.job_id, postgresql_where=text("state = 'dead'"))
