@@ -25,6 +25,7 @@ TRIGGERS = {
     ("artifacts", "artifacts_delete_old", "charge_artifacts"),
     ("jobs", "jobs_settled", "settle_job"),
     ("jobs", "jobs_attempts", "record_attempt"),
+    ("jobs", "jobs_joined", "join_children"),
     ("jobs", "jobs_made", "tell_job_state"),
     ("jobs", "jobs_moved", "tell_job_state"),
     ("charges", "charges_posted", "post_charges"),
