@@ -242,6 +242,29 @@ def test_a_redis_that_is_emptied_loses_nothing(
         assert seen.states(engine.job_id)[-1] == "succeeded"
 
 
+def test_a_job_is_looked_at_however_busy_others_are(
+    watch: Watch,
+    acme: Member,
+    engine: Engine,
+    settings: "Settings",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = Engine(settings, acme, "other")
+    writer = EventWriter(settings.redis_url)
+
+    def busy() -> None:
+        writer.append(acme.tenant_id, other.job_id, "progress", {"percent": 1})
+
+    with quick(monkeypatch):
+        seen = watch(f"/v1/jobs/{engine.job_id}/events", acme.read)
+        # Nothing tells of this job but its row.
+        until(lambda: busy() or len(seen.comments) > 3)
+        engine.act(jobs.finish, engine.start(), report={})
+        until(lambda: busy() or seen.over.is_set())
+        assert seen.states(engine.job_id)[-1] == "succeeded"
+    writer.close()
+
+
 def test_a_tenant_sees_all_of_its_jobs_and_nobody_elses(
     watch: Watch, acme: Member, rival: Member, settings: "Settings", forwarded: None
 ) -> None:

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 class Engine:
     """Does to one job what a dispatcher and workers would."""
 
-    def __init__(self, settings: "Settings", member: Member) -> None:
+    def __init__(self, settings: "Settings", member: Member, name: str = "r") -> None:
         self.settings = settings
         self.member = member
         with tenant_session(member.tenant_id, settings=settings) as conn:
-            repository = repositories.register(conn, url="https://example.org/r", name="r")
+            url = f"https://example.org/{name}"
+            repository = repositories.register(conn, url=url, name=name)
             self.job_id = jobs.request(conn, repository=repository).id
 
     def start(self, owner: str = "host-of-ours:17") -> int:
