@@ -38,6 +38,8 @@ class Resource:
 
 RESOURCES: tuple[Resource, ...] = (
     Resource("repositories", "repositories", Period.NONE, "Registered and not removed."),
+    Resource("api_keys", "keys", Period.NONE, "Neither revoked nor replaced by another."),
+    Resource("credentials", "credentials", Period.NONE, "Kept for hosts of repositories."),
     Resource("running_jobs", "jobs", Period.NONE, "Under way at the same time."),
     Resource("queued_jobs", "jobs", Period.NONE, "Waiting for their turn."),
     Resource("files", "files", Period.NONE, "Stored versions of files, over all snapshots."),
@@ -71,9 +73,9 @@ def refusal(
 ) -> str:
     """Why no more is granted, in a sentence for the tenant; all amounts in units."""
     period = " a month" if resource.period is Period.MONTH else ""
-    message = f"The limit of {resource.name} is {limit} {resource.unit}{period}: {used} are used"
+    message = f"Limit of {resource.name}: {limit}{period}, used: {used}"
     if asked:
-        message += f" and {asked} more were asked for"
+        message += f", asked for: {asked} more"
     if resets_at is not None:
         message += f", until {resets_at:%Y-%m-%dT%H:%M:%SZ}"
     return f"{message}."

@@ -1,10 +1,10 @@
 """What tenants use of what is limited, kept where it is used: in the same transaction.
 
 Rows of `usage` are written by functions of the database and by nobody else. What a statement adds
-to or removes from `repositories`, `documents` and `artifacts` is charged by a trigger and posted
-when its transaction commits; a commit that would leave a tenant above a limit fails with
-QuotaExceeded, and nothing of it has happened. Posting locks the row of the resource until the
-commit is done, so of two that come at once the second sees the first.
+to or removes from `repositories`, `api_keys`, `credentials`, `documents` and `artifacts` is charged
+by a trigger and posted when its transaction commits; a commit that would leave a tenant above a
+limit fails with QuotaExceeded, and nothing of it has happened. Posting locks the row of the
+resource until the commit is done, so of two that come at once the second sees the first.
 
 Months are different: what a job will use is not known before it ran, so its attempt reserves first
 (see `reservations`). Waiting and running jobs are counted from their rows.
@@ -96,6 +96,11 @@ _RECOMPUTED = text("""
 with counted (resource, period, amount) as (
   select 'repositories', date '0001-01-01', count(*) from repositories
   where tenant_id = :tenant_id and deleted_at is null
+  union all
+  select 'api_keys', '0001-01-01', count(*) from api_keys
+  where tenant_id = :tenant_id and revoked_at is null and replaced_by is null
+  union all
+  select 'credentials', '0001-01-01', count(*) from credentials where tenant_id = :tenant_id
   union all
   select c.resource, '0001-01-01', c.amount
   from (

@@ -97,7 +97,9 @@ def test_tenants_are_told_of_themselves_alone(
     client: TestClient, acme: Member, rival: Member, shop: Shop
 ) -> None:
     assert told(client, acme)["nodes"]["used"] > 0
-    assert {each["used"] for each in told(client, rival).values()} == {0}
+    of_rival = {name: each["used"] for name, each in told(client, rival).items()}
+    assert of_rival.pop("api_keys") == 3
+    assert set(of_rival.values()) == {0}
 
 
 def test_a_quota_that_no_time_heals_names_no_time(
@@ -109,14 +111,51 @@ def test_a_quota_that_no_time_heals_names_no_time(
     assert refused.status_code == 429
     body = problem(refused)
     assert body["code"] == "quota_exceeded"
-    assert body["detail"] == (
-        "The limit of repositories is 1 repositories: 1 are used and 1 more were asked for."
-    )
+    assert body["detail"] == ("Limit of repositories: 1, used: 1, asked for: 1 more.")
     assert "retry-after" not in refused.headers
     assert told(client, acme)["repositories"]["used"] == 1
     with tenant_session(acme.tenant_id, settings=settings) as connection:
         outcomes = [event.outcome for event in audit.list_page(connection, audit.Filter(), limit=9)]
     assert sorted(outcomes) == ["refused", "succeeded"]
+
+
+def test_keys_are_limited_and_a_leaked_one_can_be_replaced_nevertheless(
+    client: TestClient, settings: "Settings", acme: Member
+) -> None:
+    def make() -> httpx.Response:
+        body = {"name": "another", "scopes": ["read"]}
+        return client.post("/v1/api-keys", json=body, headers=bearer(acme.admin))
+
+    allow(settings, acme.tenant_id, api_keys=4)
+    made = make()
+    assert made.status_code == 201
+    refused = make()
+    assert (refused.status_code, problem(refused)["code"]) == (429, "quota_exceeded")
+    assert problem(refused)["detail"] == "Limit of api_keys: 4, used: 4, asked for: 1 more."
+    key = made.headers["location"]
+    rotated = client.post(f"{key}/rotate", headers=bearer(acme.admin))
+    assert rotated.status_code == 201
+    assert told(client, acme)["api_keys"]["used"] == 4
+    for location in (key, rotated.headers["location"]):
+        assert client.delete(location, headers=bearer(acme.admin)).status_code in {200, 204}
+    assert told(client, acme)["api_keys"]["used"] == 3
+    assert make().status_code == 201
+
+
+def test_credentials_are_limited(client: TestClient, settings: "Settings", acme: Member) -> None:
+    def make(name: str) -> httpx.Response:
+        body = {"name": name, "kind": "token", "host": "git.example.com", "secret": "s" * 20}
+        return client.post("/v1/credentials", json=body, headers=bearer(acme.admin))
+
+    allow(settings, acme.tenant_id, credentials=1)
+    first = make("first")
+    assert first.status_code == 201
+    refused = make("second")
+    assert problem(refused)["detail"] == "Limit of credentials: 1, used: 1, asked for: 1 more."
+    used = client.delete(first.headers["location"], headers=bearer(acme.admin))
+    assert used.status_code in {200, 204}
+    assert told(client, acme)["credentials"]["used"] == 0
+    assert make("second").status_code == 201
 
 
 def test_a_month_that_is_used_up_says_when_the_next_begins(

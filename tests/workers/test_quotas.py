@@ -165,18 +165,18 @@ def test_a_commit_that_cannot_fit_is_refused_before_it_is_parsed(stand: Stand) -
     stand.start_worker()
     job = stand.ended(stand.request())
     assert (job.state, job.error_code) == (JobState.FAILED, "quota_exceeded")
-    assert "files is 4" in str(job.error_message)
+    assert "files: 4" in str(job.error_message)
     stand.redis().flushall()
     allow(stand.settings, stand.tenant_id, files=5, lines=4)
     job = stand.ended(stand.request())
-    assert "lines is 4" in str(job.error_message)
+    assert "lines: 4" in str(job.error_message)
     allow(stand.settings, stand.tenant_id, files=5, lines=5, nodes=3)
     job = stand.ended(stand.request())
-    assert "nodes is 3" in str(job.error_message)
+    assert "nodes: 3" in str(job.error_message)
     assert used(stand, "files") == 0
     allow(stand.settings, stand.tenant_id, files=5, lines=5, nodes=100, stored_bytes=10)
     job = stand.ended(stand.request())
-    assert "stored_bytes is 10" in str(job.error_message)
+    assert "stored_bytes: 10" in str(job.error_message)
     assert used(stand, "stored_bytes") == 0
     allow(stand.settings, stand.tenant_id, files=5, lines=5, nodes=100)
     assert stand.ended(stand.request()).state is JobState.SUCCEEDED
@@ -211,7 +211,7 @@ def test_a_job_ends_when_the_rest_of_the_month_is_used_up(
     job = run(stand, settings, stand.request())
     assert (job.state, job.error_code) == (JobState.FAILED, "quota_exceeded")
     assert used(stand, "job_minutes") == 60
-    with pytest.raises(QuotaExceeded, match="job_minutes is 1 minutes"):
+    with pytest.raises(QuotaExceeded, match="job_minutes: 1 a month"):
         stand.request()
 
 

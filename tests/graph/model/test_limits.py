@@ -60,9 +60,7 @@ def test_a_minute_that_has_begun_is_a_minute(seconds, minutes):
 
 def test_a_refusal_says_what_and_how_much_and_until_when():
     told = refusal(BY_NAME["files"], limit=1000, used=990, asked=20)
-    assert told == "The limit of files is 1000 files: 990 are used and 20 more were asked for."
+    assert told == "Limit of files: 1000, used: 990, asked for: 20 more."
     reset = dt.datetime(2031, 2, 1, tzinfo=dt.UTC)
     told = refusal(BY_NAME["job_minutes"], limit=60, used=60, resets_at=reset)
-    assert told == (
-        "The limit of job_minutes is 60 minutes a month: 60 are used, until 2031-02-01T00:00:00Z."
-    )
+    assert told == ("Limit of job_minutes: 60 a month, used: 60, until 2031-02-01T00:00:00Z.")

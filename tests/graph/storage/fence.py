@@ -25,6 +25,9 @@ DEFINERS: dict[str, tuple[str, set[str]]] = {
     "charge_repositories": ("codeloom_bookkeeper", set()),
     "charge_documents": ("codeloom_bookkeeper", set()),
     "charge_artifacts": ("codeloom_bookkeeper", set()),
+    "charge_keys": ("codeloom_bookkeeper", set()),
+    "charge_key": ("codeloom_bookkeeper", set()),
+    "charge_credentials": ("codeloom_bookkeeper", set()),
     "settle_job": ("codeloom_bookkeeper", set()),
     "post_charges": ("codeloom_bookkeeper", set()),
 }

@@ -136,8 +136,7 @@ def test_a_month_that_is_used_up_fails_the_job_and_says_until_when(month, settin
     with month.session() as conn:
         ends = usage.of_tenant(conn).ends
     assert job.error_message == (
-        "The limit of clone_bytes is 100 bytes a month: 100 are used,"
-        f" until {ends:%Y-%m-%d}T00:00:00Z."
+        f"Limit of clone_bytes: 100 a month, used: 100, until {ends:%Y-%m-%d}T00:00:00Z."
     )
     assert month.stands()["clone_bytes"] == (100, 0)
 

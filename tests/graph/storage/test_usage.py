@@ -50,7 +50,7 @@ def test_a_new_tenant_uses_nothing_and_is_told_every_resource(settings, session)
         found = usage.of_tenant(conn)
         today = conn.execute(text("select (now() at time zone 'UTC')::date")).scalar_one()
     assert {standing.used + standing.reserved for standing in found.standings} == {0}
-    assert len(found.standings) == 9
+    assert len(found.standings) == 11
     limits = {standing.resource.name: standing.limit for standing in found.standings}
     assert (limits["repositories"], limits["queued_jobs"], limits["files"]) == (10000, 10000, None)
     assert found.begins == dt.datetime(today.year, today.month, 1, tzinfo=dt.UTC)
@@ -71,6 +71,8 @@ def test_rows_are_counted_as_they_come_and_go(session, store, repository, used, 
         job = jobs.request(conn, repository=repository)
     assert used() == {
         "repositories": 1,
+        "api_keys": 0,
+        "credentials": 0,
         "running_jobs": 0,
         "queued_jobs": 1,
         "files": 2,
@@ -129,9 +131,9 @@ def test_tenants_are_counted_apart(settings, session, store, used, stranger):
 @pytest.mark.parametrize(
     ("limit", "told"),
     [
-        ({"files": 2}, "The limit of files is 2 files: 2 are used and 1 more were asked for."),
-        ({"lines": 29}, "The limit of lines is 29 lines: 20 are used and 10 more were asked for."),
-        ({"nodes": 7}, "The limit of nodes is 7 nodes: 6 are used and 3 more were asked for."),
+        ({"files": 2}, "Limit of files: 2, used: 2, asked for: 1 more."),
+        ({"lines": 29}, "Limit of lines: 29, used: 20, asked for: 10 more."),
+        ({"nodes": 7}, "Limit of nodes: 7, used: 6, asked for: 3 more."),
     ],
 )
 def test_a_load_that_would_pass_a_limit_stores_nothing(settings, tenant, store, used, limit, told):
@@ -157,7 +159,7 @@ def test_an_artifact_that_would_pass_the_limit_is_refused(settings, session, ten
     allow(settings, tenant, stored_bytes=150)
     with session(role="worker") as conn:
         artifact_rows.record(conn, artifact=artifact(1))
-    with pytest.raises(QuotaExceeded, match="stored_bytes is 150"), session(role="worker") as conn:
+    with pytest.raises(QuotaExceeded, match="stored_bytes: 150"), session(role="worker") as conn:
         artifact_rows.record(conn, artifact=artifact(2))
     with session(role="worker") as conn:  # what goes makes room for what comes
         artifact_rows.record(conn, artifact=artifact(3, 149))
@@ -300,9 +302,9 @@ def test_what_cannot_fit_is_known_before_it_is_loaded(settings, session, tenant,
         usage.check_room(conn, **place, wanted={"files": 3, "lines": 30})
         # Two of five may be those that are there.
         usage.check_room(conn, **place, wanted={"files": 5, "lines": 50})
-        with pytest.raises(QuotaExceeded, match="files is 5"):
+        with pytest.raises(QuotaExceeded, match="files: 5"):
             usage.check_room(conn, **place, wanted={"files": 6})
-        with pytest.raises(QuotaExceeded, match="lines is 50"):
+        with pytest.raises(QuotaExceeded, match="lines: 50"):
             usage.check_room(conn, **place, wanted={"files": 5, "lines": 51})
 
 
