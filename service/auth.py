@@ -2,8 +2,9 @@
 
 Everything under `/v1` is closed unless a valid key is sent, before routing and before a body is
 read: a route that forgets to ask for a caller is still closed, and a stranger cannot tell which
-routes exist. What is under `/v1/admin` opens to keys of operators alone, and they open nothing
-else: a caller of either kind has a type of its own, and a place of its own in the request's state.
+routes exist. What is under `/v1/admin`, and `/metrics`, opens to keys of operators alone, and they
+open nothing else: a caller of either kind has a type of its own, and a place of its own in the
+request's state.
 """
 
 import hashlib
@@ -29,8 +30,9 @@ from service.problems import problem_response
 # A revoked key is refused everywhere at the latest this long after its revocation.
 REMEMBERED_SECONDS = 15.0
 _REMEMBERED_KEYS = 10_000
-_CLOSED = "/v1"
-_OPERATED = "/v1/admin"
+_METRICS = "/metrics"
+_CLOSED = ("/v1", _METRICS)
+_OPERATED = ("/v1/admin", _METRICS)
 
 Who = TypeVar("Who", bound=Caller | Operator)
 
@@ -151,9 +153,9 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
-def _is_below(scope: Scope, place: str) -> bool:
+def _is_below(scope: Scope, places: tuple[str, ...]) -> bool:
     path = scope.get("path", "")
-    return bool(path == place or path.startswith(place + "/"))
+    return any(path == place or path.startswith(place + "/") for place in places)
 
 
 def presented(headers: Headers) -> str:

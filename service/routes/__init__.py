@@ -14,6 +14,7 @@ from service.routes import (
     files,
     health,
     jobs,
+    metrics,
     problems,
     repositories,
     snapshots,
@@ -43,6 +44,7 @@ ROUTERS = (
     admin_jobs.router,
     admin_audit.router,
     health.router,
+    metrics.router,
     problems.router,
     docs.router,
 )
