@@ -34,7 +34,7 @@ class Asking:
         self._named = {"CODELOOM_API_URL": address, "CODELOOM_API_KEY": key}
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return self._shell.start("jobs", *arguments, **self._named)
+        return self._shell.start(*arguments, **self._named)
 
     def run(self, *arguments: object, code: int = 0) -> tuple[str, str]:
         return self._shell.run("jobs", *map(str, arguments), code=code, **self._named)
@@ -118,7 +118,7 @@ def test_the_exit_code_of_a_watch_says_how_the_job_ended(
 
 
 def test_a_watch_goes_on_until_the_job_has_ended(asking: Asking, engine: Engine) -> None:
-    process = asking.start("watch", str(engine.job_id), "--json")
+    process = asking.start("jobs", "watch", str(engine.job_id), "--json")
     assert process.stderr is not None
     assert process.stderr.readline() == f"codeloom: {engine.job_id}: waiting\n"
     epoch = engine.start()
@@ -129,13 +129,24 @@ def test_a_watch_goes_on_until_the_job_has_ended(asking: Asking, engine: Engine)
 
 
 def test_ctrl_c_ends_the_watching_and_not_the_job(asking: Asking, engine: Engine) -> None:
-    process = asking.start("watch", str(engine.job_id))
+    process = asking.start("jobs", "watch", str(engine.job_id))
     assert process.stderr is not None
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in err) == (130, False)
     assert asking.json("show", engine.job_id)["state"] == "queued"
+
+
+def test_ctrl_c_cancels_an_ingestion_that_nobody_waits_for(asking: Asking) -> None:
+    process = asking.start("ingest", "https://example.org/shop")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "codeloom: shop: waiting\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (130, False)
+    (job,) = asking.json("list")["items"]
+    assert job["state"] == "cancelled"
 
 
 def test_a_job_is_cancelled_tried_again_and_put_aside(asking: Asking, engine: Engine) -> None:
