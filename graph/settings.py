@@ -126,6 +126,10 @@ class Settings(BaseSettings):
     parse_timeout_seconds: PositiveInt = 10  # one file
     # Memory of one parser process; a hostile file takes about 1.2 KB for each of its bytes.
     parse_memory_bytes: PositiveInt = 2 * 1024 * _MIB
+    # From so many bytes on, what is to be parsed is cut into shards of the second size, each a job
+    # of its own, so that several workers parse at once; 0 means never.
+    wide_parse_bytes: NonNegativeInt = 64 * _MIB
+    wide_shard_bytes: PositiveInt = 8 * _MIB
 
     # The only way out for git, and the authorities it trusts instead of the system's.
     git_proxy_url: str | None = Field(default=None, repr=False)

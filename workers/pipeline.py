@@ -19,12 +19,12 @@ from graph.errors import ArtifactDamaged, ArtifactNotFound, CheckoutTooLarge
 from graph.resolve.incremental import ResolutionRecord
 from graph.settings import Settings
 from graph.storage.artifacts import open_store
-from graph.storage.facts_packs import PackWriter
+from graph.storage.facts_packs import PackReader, PackWriter
 from graph.storage.jobs import Counts
 from graph.storage.load import Loaded
 from graph.storage.publish import NewSnapshot
 from parsers.sandbox import ParserPool, SandboxLimits
-from workers import failpoints, report, scratch
+from workers import failpoints, report, scratch, wide
 from workers.budget import Budget
 from workers.git import fetch, remotes
 from workers.git.blobs import BlobReader
@@ -36,7 +36,7 @@ from workers.stages.checkout import Access, Located, Opened
 from workers.stages.history import History, no_history, open_history
 from workers.stages.inventory import Inventory, InventoryLimits, inventory
 from workers.stages.load import check_room, load
-from workers.stages.parse import ParsedFiles, parse_files
+from workers.stages.parse import ParsedFiles, parse_files, unparsed
 from workers.stages.resolve import Resolution
 from workers.timing import Stopwatch
 from workers.version import pipeline_version
@@ -45,16 +45,21 @@ _log = structlog.get_logger(__name__)
 
 
 def ingest(held: Lease, settings: Settings) -> None:
-    """Bring the ref of the job to its commit, or raise why that could not be done."""
+    """Bring the ref of the job to its commit, or raise why that could not be done.
+
+    Of a large one, only as far as to what others shall parse: then the job waits for them.
+    """
     ingestion = Ingestion(held, settings)
     with scratch.folder(settings.scratch, f"{held.job.id}.{held.job.epoch}") as folder:
         access = ingestion.access(folder)
         located = ingestion.locate(access)
-        if ingestion.answer_unchanged(located, access):
-            return
-        opened = ingestion.checkout(located, access)
-        made = ingestion.make(located, opened)
-        ingestion.publish(located, opened, made)
+        if not ingestion.answer_unchanged(located, access):
+            opened = ingestion.checkout(located, access)
+            made = ingestion.make(located, opened)
+            if made is None:
+                return
+            ingestion.publish(located, opened, made)
+    wide.clean_up(held.job, open_store(settings.artifacts), settings)
 
 
 class Made(NamedTuple):
@@ -74,6 +79,8 @@ class Ingestion:
         self.job = held.job
         self.settings = settings
         self.watch = Stopwatch()
+        # What children of the job have parsed.
+        self.shards: list[PackReader] = []
         self.budget = Budget(
             settings.job_soft_limit_seconds,
             settings.max_clone_bytes,
@@ -150,8 +157,10 @@ class Ingestion:
             except CheckoutTooLarge as error:
                 raise self.budget.too_large(error) from error
 
-    def make(self, located: Located, opened: Opened) -> Made:
+    def make(self, located: Located, opened: Opened) -> Made | None:
         """The graph of the commit, with what earlier ingestions left or, if need be, without.
+
+        None if the job now waits for others to parse it.
 
         Unless the job is forced: then it is asked for by whoever doubts what is there.
         """
@@ -166,9 +175,12 @@ class Ingestion:
                 _log.warning("ingest.history_unusable", error=error.code)
         return self._make(opened, no_history(self.job, store))
 
-    def _make(self, opened: Opened, history: History) -> Made:
+    def _make(self, opened: Opened, history: History) -> Made | None:
         with BlobReader(opened.checkout, max_bytes=self.settings.max_file_bytes) as blobs:
             found = self.inventory(opened, blobs)
+            self.shards = wide.results(self.job, history.store, self.settings)
+            if not self.shards and self.split(found, blobs, history):
+                return None
             parsed = self.parse(found, blobs, history)
         loaded, record = self.resolve_and_load(parsed, history)
         return Made(parsed, loaded, record, history)
@@ -189,6 +201,16 @@ class Ingestion:
             found = inventory(opened.checkout, blobs, limits, on_progress=on_progress)
             check_room(self.job, {"files": found.total}, self.settings)
             return found
+
+    def split(self, found: Inventory, blobs: BlobReader, history: History) -> bool:
+        """Whether there is so much to parse that the job now waits for others to do it."""
+        size, items = unparsed(found, blobs, history.library)
+        if not 0 < self.settings.wide_parse_bytes <= size:
+            return False
+        with self.stage("parse"):
+            waits = wide.split(self.held, items, size, history.store, self.settings)
+        self.reach("split")
+        return waits
 
     def parse(self, found: Inventory, blobs: BlobReader, history: History) -> ParsedFiles:
         """The facts of every file; new ones are kept for the next time."""
@@ -215,6 +237,7 @@ class Ingestion:
                 pool=pool,
                 on_progress=on_progress,
                 should_stop=self.held.should_stop,
+                shards=self.shards,
             )
             lines = sum(file.outline.lines for file in parsed.files)
             check_room(self.job, {"lines": lines}, self.settings)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from graph.model import names
 from graph.model.jobs import INGEST, PURGE
+from graph.model.jobs import PARSE as PARSE_SHARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ MAINTENANCE = Queue("maintenance", "Sweeps and other housekeeping, never urgent.
 QUEUES = (GIT, PARSE, EMBED, MAINTENANCE)
 
 INGEST_TASK = "workers.tasks.parse_and_index_repository"
+SHARD_TASK = "workers.tasks.parse_shard"
 PURGE_TASK = "workers.tasks.purge_repository"
 PERIODIC_TASK = "workers.tasks.run_periodic"
 ERASE_TASK = "workers.tasks.erase_tenant"
@@ -33,13 +35,18 @@ ERASE_TASK = "workers.tasks.erase_tenant"
 # Which queue a task waits in.
 ROUTES: dict[str, Queue] = {
     INGEST_TASK: PARSE,
+    SHARD_TASK: PARSE,
     PURGE_TASK: MAINTENANCE,
     PERIODIC_TASK: MAINTENANCE,
     ERASE_TASK: MAINTENANCE,
 }
 
 # Which task runs a job of a kind.
-JOB_TASKS: dict[str, str] = {INGEST.name: INGEST_TASK, PURGE.name: PURGE_TASK}
+JOB_TASKS: dict[str, str] = {
+    INGEST.name: INGEST_TASK,
+    PARSE_SHARD.name: SHARD_TASK,
+    PURGE.name: PURGE_TASK,
+}
 
 # Held by the dispatcher that leads.
 LEADER_LOCK = names.shared_lock("dispatcher")

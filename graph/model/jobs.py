@@ -74,6 +74,8 @@ class JobKind:
     charged: bool = False
     # Whether it is still wanted for a repository that was removed.
     of_removed: bool = False
+    # Whether several of one repository may run at once.
+    many: bool = False
 
 
 INGEST = JobKind(
@@ -84,8 +86,10 @@ PURGE = JobKind(
     "What nobody can ask for any more is gone: old snapshots, and what only they held.",
     of_removed=True,
 )
+# What a large ingestion asks for; nobody else can.
+PARSE = JobKind("parse", "The facts of one shard are stored.", charged=True, many=True)
 
-JOB_KINDS: tuple[JobKind, ...] = (INGEST, PURGE)
+JOB_KINDS: tuple[JobKind, ...] = (INGEST, PURGE, PARSE)
 KIND_BY_NAME = {kind.name: kind for kind in JOB_KINDS}
 
 

@@ -50,11 +50,14 @@ class _Index(msgspec.Struct, array_like=True, frozen=True):
 class PackWriter:
     """Writes one pack; nothing of it is visible, and nothing is left, unless it is closed."""
 
-    def __init__(self, store: ArtifactStore, tenant_id: TenantId, *, parts: int = 2) -> None:
-        """Each entry will have this many parts."""
+    def __init__(
+        self, store: ArtifactStore, tenant_id: TenantId, *, parts: int = 2, kind: str = KIND
+    ) -> None:
+        """Each entry will have this many parts; `kind` is that of the artifact."""
         self._store = store
         self._tenant_id = tenant_id
         self._parts = parts
+        self._kind = kind
         self._upload = store.begin()
         # For the index; the checksum makes a flipped bit an error instead of wrong places.
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
@@ -92,8 +95,8 @@ class PackWriter:
         self._write(_TAIL.pack(len(compressed), _MAGIC))
         sha256 = self._digest.digest()
         # The same bytes may be there already, from an attempt that died after this line.
-        self._upload.keep(artifact_key(self._tenant_id, KIND, sha256), replace=False)
-        return Artifact(kind=KIND, sha256=sha256, size_bytes=self._size)
+        self._upload.keep(artifact_key(self._tenant_id, self._kind, sha256), replace=False)
+        return Artifact(kind=self._kind, sha256=sha256, size_bytes=self._size)
 
     def abandon(self) -> None:
         """Nothing is stored; after `close` this does nothing."""

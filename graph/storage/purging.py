@@ -103,6 +103,12 @@ where r.tenant_id = :tenant_id and (
     select from snapshots s where s.tenant_id = r.tenant_id and s.repository = r.number
     offset :keep
   )
+  -- What large ingestions that did not succeed have left.
+  or exists (
+    select from artifacts a
+    where a.tenant_id = r.tenant_id and a.repository = r.number and a.kind = 'shards'
+      and a.created_at < now() - make_interval(secs => :grace)
+  )
 )
 order by r.repository_id
 """)
@@ -170,7 +176,8 @@ def forget_artifacts(
 
 def to_purge(conn: Connection, *, keep: int) -> list[RepositoryId]:
     """Ids of the tenant's repositories that have, or may have, something to purge."""
-    found = conn.execute(_TO_PURGE, {"tenant_id": tenant_of(conn), "keep": keep}).scalars()
+    values = {"tenant_id": tenant_of(conn), "keep": keep, "grace": GRACE_SECONDS}
+    found = conn.execute(_TO_PURGE, values).scalars()
     return [RepositoryId(each) for each in found]
 
 

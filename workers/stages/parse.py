@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from graph.resolve import manifests
 from graph.resolve.manifests import Manifests
 from graph.storage.facts import FactsLibrary
-from graph.storage.facts_packs import PackWriter
+from graph.storage.facts_packs import PackReader, PackWriter
 from parsers import registry
 from parsers.codec import EncodedFacts, Outline, decode_outline
 from parsers.detect import inspect
@@ -61,8 +61,11 @@ def parse_files(
     pool: ParserPool,
     on_progress: Callable[[int], None],
     should_stop: Callable[[], bool],
+    shards: Sequence[PackReader] = (),
 ) -> ParsedFiles:
     """The facts of every file of the inventory; new ones are added to `pack`.
+
+    Those that were made elsewhere, in `shards`, are taken over from there.
 
     Raises:
         ParsingStopped: `should_stop` said so.
@@ -70,18 +73,52 @@ def parse_files(
     """
     result = ParsedFiles(skipped=list(inventory.skipped))
     result.manifests, result.manifests_digest = _read_manifests(inventory, blobs)
-    work = _Work()
-    for source in inventory.files:
-        language = registry.languages()[source.language]
-        work.by_fingerprint.setdefault(fingerprint(source.blob_sha, language), []).append(source)
+    work = _work(inventory)
     known = [key for key in work.by_fingerprint if key in library]
     for key, outline in library.outlines(known):
         work.outlines[key] = decode_outline(outline)
     result.reused = sum(len(work.by_fingerprint[key]) for key in work.outlines)
     on_progress(result.reused)
-    result.parsed = _parse_new(work, blobs, pack, pool, on_progress, should_stop, result.reused)
+    done = result.reused
+    for shard in shards:
+        result.parsed += _take_over(work, shard, pack)
+        done = sum(len(work.by_fingerprint[key]) for key in [*work.outlines, *work.refused])
+        on_progress(done)
+    result.parsed += _parse_new(work, blobs, pack, pool, on_progress, should_stop, done)
     _collect(work, result)
     return result
+
+
+def unparsed(
+    inventory: Inventory, blobs: BlobReader, library: FactsLibrary
+) -> tuple[int, Iterator[ParseItem[bytes]]]:
+    """The bytes that are to be parsed, and the files themselves; what is refused unread is not."""
+    work = _work(inventory)
+    new = [key for key in work.by_fingerprint if key not in library]
+    size = sum(work.by_fingerprint[key][0].size for key in new)
+    return size, _items(work, new, blobs)
+
+
+def _work(inventory: Inventory) -> _Work:
+    work = _Work()
+    for source in inventory.files:
+        language = registry.languages()[source.language]
+        work.by_fingerprint.setdefault(fingerprint(source.blob_sha, language), []).append(source)
+    return work
+
+
+def _take_over(work: _Work, shard: PackReader, pack: PackWriter) -> int:
+    """How many facts were made in a shard: an entry without an outline is a refusal."""
+    parsed = 0
+    for key, (outline, body) in shard.stream():
+        if key not in work.by_fingerprint or key in work.outlines:
+            continue
+        if not outline:
+            work.refused[key] = SkipReason(body.decode())
+        elif pack.add(key, [outline, body]):
+            work.outlines[key] = decode_outline(outline)
+            parsed += 1
+    return parsed
 
 
 def _parse_new(
@@ -93,7 +130,9 @@ def _parse_new(
     should_stop: Callable[[], bool],
     done: int,
 ) -> int:
-    new = [key for key in work.by_fingerprint if key not in work.outlines]
+    new = [
+        key for key in work.by_fingerprint if key not in work.outlines and key not in work.refused
+    ]
     parsed = 0
     items = _items(work, new, blobs)
     for outcome in pool.parse_all(items, stopped=should_stop):

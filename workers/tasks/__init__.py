@@ -4,7 +4,13 @@
 """
 
 from workers.tasks.erase import erase_tenant
-from workers.tasks.jobs import parse_and_index_repository, purge_repository
+from workers.tasks.jobs import parse_and_index_repository, parse_shard, purge_repository
 from workers.tasks.periodic import run_periodic
 
-__all__ = ["erase_tenant", "parse_and_index_repository", "purge_repository", "run_periodic"]
+__all__ = [
+    "erase_tenant",
+    "parse_and_index_repository",
+    "parse_shard",
+    "purge_repository",
+    "run_periodic",
+]

@@ -11,20 +11,22 @@ from uuid import UUID
 
 from graph.errors import JobCancelled, LeaseLost
 from graph.model.ids import JobId, TenantId
-from graph.model.jobs import INGEST, PURGE
+from graph.model.jobs import INGEST, PARSE, PURGE
 from graph.settings import Settings, get_settings
 from graph.storage import jobs
 from graph.storage.session import Connection, tenant_session
-from workers import lease, pipeline, purge
+from workers import lease, pipeline, purge, shard
 from workers.celery_app import app
 from workers.lease import Lease
 from workers.outcomes import Outcome, Retry, outcome_of
-from workers.queues import INGEST_TASK, PURGE_TASK
+from workers.queues import INGEST_TASK, PURGE_TASK, SHARD_TASK
 from workers.tasks.logged import LoggedTask
 
-# What a job of each kind does. It ends with the job succeeded, or raises why it has not.
+# What a job of each kind does. It ends with the job succeeded, or waiting for its children, or
+# raises why it has not.
 WORK: dict[str, Callable[[Lease, Settings], None]] = {
     INGEST.name: pipeline.ingest,
+    PARSE.name: shard.parse,
     PURGE.name: purge.purge,
 }
 
@@ -35,6 +37,12 @@ def parse_and_index_repository(tenant_id: str, job_id: str, epoch: int) -> str:
 
     A message that came twice, late or from nowhere does nothing.
     """
+    return run_message(tenant_id, job_id, epoch)
+
+
+@app.task(name=SHARD_TASK, base=LoggedTask)
+def parse_shard(tenant_id: str, job_id: str, epoch: int) -> str:
+    """Store the facts of one shard of a large ingestion. As for every task of a job."""
     return run_message(tenant_id, job_id, epoch)
 
 

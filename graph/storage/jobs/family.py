@@ -190,14 +190,16 @@ def _own(conn: Connection, parent: Row[Any], wanted: Wanted) -> dict[str, Any]:
         # Which commit to look at is decided now; see `graph.storage.refs`.
         number = RepositoryNumber(parent.repository)
         generation = counters.take(conn, name="generations", repository=number)
+    job_id = JobId(new_id())
+    own_flight = f"job:{job_id}" if wanted.kind.many else None
     return {
-        "job_id": JobId(new_id()),
+        "job_id": job_id,
         "kind": wanted.kind.name,
         "ref": wanted.ref,
         "commit_sha": wanted.commit,
         "force": wanted.force,
         "parameters": wanted.parameters,
-        "flight": flight(wanted.kind, wanted.ref, wanted.commit),
+        "flight": own_flight or flight(wanted.kind, wanted.ref, wanted.commit),
         "generation": generation,
     }
 

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from graph.storage import purging, repositories, snapshots
+from graph.storage import artifact_rows, purging, repositories, snapshots
+from graph.storage.artifacts import Artifact
 from graph.storage.purging import Removed, Retention
 from tests import seeding
 
@@ -151,3 +152,19 @@ def test_pieces_are_bounded_and_end(session, tenant, shop, number):
             break
     assert sum(pieces) == total
     assert max(pieces) == 2
+
+
+def test_what_a_large_ingestion_left_is_purged_when_it_is_old(session, shop, number):
+    left = Artifact("shards", b"s" * 32, 7)
+    with session(role="worker") as conn:
+        artifact_rows.record(conn, artifact=left, repository=number)
+    with session(role="worker") as conn:
+        assert purging.to_purge(conn, keep=20) == []
+        forget = {"repository": number, "everything": False, "batch": 10}
+        assert purging.forget_artifacts(conn, **forget) == []
+    with session(role="owner") as conn:
+        conn.execute(text("update artifacts set created_at = created_at - interval '3 hours'"))
+    with session(role="worker") as conn:
+        assert purging.to_purge(conn, keep=20) == [shop.repository.id]
+        assert left in purging.forget_artifacts(conn, **forget)
+        assert purging.to_purge(conn, keep=20) == []

@@ -1,0 +1,94 @@
+"""Large ingestions: what is to be parsed is handed to several workers, as jobs of their own.
+
+The ingestion holds no worker while it waits for them. It begins anew when the last one has ended,
+looks at its ref again, and takes over what they have made: facts are found by what they are about,
+so a commit that has changed meanwhile costs only its changes.
+"""
+
+from collections.abc import Iterable
+
+import structlog
+
+from graph.errors import ArtifactDamaged, ArtifactNotFound
+from graph.model.jobs import MAX_CHILDREN, PARSE, JobState
+from graph.settings import Settings
+from graph.storage import artifact_rows, jobs
+from graph.storage.artifacts import ArtifactStore, artifact_key
+from graph.storage.facts_packs import PackReader
+from graph.storage.jobs import ClaimedJob, Job, Wanted
+from graph.storage.session import tenant_session
+from parsers.sandbox import ParseItem
+from workers.lease import Lease
+from workers.stages import shards
+
+_log = structlog.get_logger(__name__)
+
+
+def split(
+    held: Lease,
+    items: Iterable[ParseItem[bytes]],
+    size: int,
+    store: ArtifactStore,
+    settings: Settings,
+) -> bool:
+    """Whether the job now waits for children that parse these files; not if there are none.
+
+    Raises LeaseLost if it is no longer ours.
+    """
+    job = held.job
+    written = list(
+        shards.write(
+            items,
+            store,
+            job.tenant_id,
+            job.id,
+            shard_bytes=max(settings.wide_shard_bytes, size // (MAX_CHILDREN // 2)),
+            on_file=held.check,
+        )
+    )
+    if not written:
+        return False
+    children = [Wanted(PARSE, parameters={"sources": one.sha256.hex()}) for one in written]
+    held.stop()  # it is given back: nothing is to be kept
+    with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
+        for artifact in written:
+            artifact_rows.record(conn, artifact=artifact, repository=job.repository.number)
+        jobs.split(conn, job_id=job.id, epoch=job.epoch, children=children)
+    _log.info("ingest.split", shards=len(written), size_bytes=size)
+    return True
+
+
+def results(job: ClaimedJob, store: ArtifactStore, settings: Settings) -> list[PackReader]:
+    """What children of the job have made; what cannot be read is made again."""
+    found = []
+    for child in _children(job, settings):
+        if child.state is not JobState.SUCCEEDED or child.report is None:
+            continue
+        sha256 = bytes.fromhex(child.report["facts"])
+        try:
+            found.append(PackReader(store, artifact_key(job.tenant_id, shards.KIND, sha256)))
+        except (ArtifactNotFound, ArtifactDamaged) as error:
+            _log.warning("ingest.shard_unusable", child=str(child.id), error=error.code)
+    return found
+
+
+def clean_up(job: ClaimedJob, store: ArtifactStore, settings: Settings) -> None:
+    """Nobody needs the shards any more. Killed on the way, the rest is left for a purge."""
+    written = [
+        bytes.fromhex(sha256)
+        for child in _children(job, settings)
+        for sha256 in (child.parameters["sources"], (child.report or {}).get("facts"))
+        if sha256 is not None
+    ]
+    if not written:
+        return
+    with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
+        for sha256 in written:
+            artifact_rows.forget(conn, kind=shards.KIND, sha256=sha256)
+    for sha256 in written:
+        store.delete(artifact_key(job.tenant_id, shards.KIND, sha256))
+
+
+def _children(job: ClaimedJob, settings: Settings) -> list[Job]:
+    with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
+        return jobs.list_page(conn, parent=job.id, kind=PARSE.name, limit=MAX_CHILDREN)
