@@ -1,168 +1,237 @@
 """A seeded schedule: requests and faults in an order that the seed alone decides."""
 
+import contextlib
 import os
 import random
-import signal
 import time
-from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
-import psycopg
+import httpx
 
+from graph.model import names
 from graph.model.ids import JobId
-from graph.model.jobs import ENDED, JobState
-from graph.storage import repositories
-from graph.storage.session import tenant_session
+from graph.model.jobs import JobState
+from graph.storage import locks
+from tests.chaos.faults import FAULTS, pool_children
+from tests.chaos.interfering import POISON
 from tests.chaos.invariants import violations
-from tests.workers.digest import graph
-from tests.workers.stand import Stand
-from tests.workers.test_recovery import send
-from workers import facade
-from workers.git.remotes import LocalRemote
+from tests.chaos.yard import VERSIONS, WORKERS, Place, Yard
+from tests.workers.digest import Rows
 
-FILES = {
-    "a/__init__.py": "from a.one import One\n",
-    "a/one.py": "from a.two import two\n\nclass One:\n    def go(self):\n        return two()\n",
-    "a/two.py": "def two() -> int:\n    return 2\n",
-}
-STAGES = ("checkout", "inventory", "parse", "resolve", "load", "publish", "published")
 QUIET_SECONDS = 100.0
+ANSWER_SECONDS = 90.0
+TENANTS = 2
+# Answers that say no for good: a job that has ended meanwhile is not cancelled, and the like.
+REFUSALS = {404, 409}
 
 
 class Schedule:
     """One run: `play`, then `settle`, then `broken` tells what should not be."""
 
-    def __init__(self, stand: Stand, seed: int) -> None:
-        self.stand = stand
+    def __init__(self, yard: Yard, seed: int) -> None:
+        self.yard = yard
         self.random = random.Random(seed)
         self.told: list[str] = []
-        self.jobs: list[JobId] = []
-        self.workers = 0
-        self.faults: dict[str, Callable[[], None]] = {
-            "kill the dispatcher": self.kill_dispatcher,
-            "kill the worker": self.kill_worker,
-            "kill a process below the worker": self.kill_below,
-            "freeze a child beyond its lease": self.freeze,
-            "empty the broker": self.empty_broker,
-            "end database sessions": self.end_sessions,
-            "stale messages": self.stale_messages,
-            "die at a stage": self.die_at_a_stage,
-        }
+        self.places = [yard.place() for _ in range(TENANTS)]
+        self.versions = dict.fromkeys(range(TENANTS), 1)
+        self.asked: list[tuple[Place, Future[dict[str, str] | None]]] = []
+        self.accepted: list[tuple[Place, UUID]] = []
+        self.clients = ThreadPoolExecutor(4)
 
     def play(self) -> None:
-        self.stand.repo.commit(FILES)
-        self.stand.start_dispatcher()
-        self.new_worker()
-        for _ in range(self.random.randint(2, 4)):
-            self.ask()
-            time.sleep(self.random.uniform(0, 1.5))
-            name = self.random.choice(sorted(self.faults))
-            self.told.append(name)
-            self.faults[name]()
+        for _ in range(self.random.randint(3, 5)):
+            for _ in range(self.random.randint(1, 2)):
+                self.act()
+            time.sleep(self.random.uniform(0, 0.8))
+            name = self.random.choice(sorted(FAULTS))
+            what = FAULTS[name](self.yard, self.random, self.places)
+            self.told.append(f"[{name}] {what}".strip())
+            time.sleep(self.random.uniform(0, 0.5))
+            self.yard.whole()
+        if self.random.random() < 0.15:
+            self.poison()
 
-    def ask(self) -> None:
-        ref = self.random.choice((None, "main", "refs/heads/main"))
-        job_id = self.stand.request(ref, force=self.random.random() < 0.5)
-        self.jobs.append(job_id)
-        self.told.append(f"request {ref}")
-        if self.random.random() < 0.2:
-            self.told.append("cancel it")
-            self.stand.cancel(job_id)
+    def act(self) -> None:
+        """What people do; each asks beside the others and asks again until there is an answer."""
+        number = self.random.randrange(TENANTS)
+        place = self.places[number]
+        key = str(UUID(int=self.random.getrandbits(128), version=4))
+        force = self.random.random() < 0.4
+        drawn = self.random.random()
+        known = [job_id for of, job_id in self.accepted_now() if of is place]
+        if drawn < 0.25 and known:
+            self.told.append(f"t{number} cancels")
+            self.ask(place, f"/v1/jobs/{self.random.choice(known)}/cancel", key, None)
+        elif drawn < 0.35 and known:
+            self.told.append(f"t{number} retries")
+            self.ask(place, f"/v1/jobs/{self.random.choice(known)}/retry", key, None)
+        elif drawn < 0.42:
+            self.told.append(f"t{number} purges")
+            wanted = {"repository_id": str(place.repository.id)}
+            self.ask(place, "/v1/jobs", key, {"kind": "purge", "parameters": wanted})
+        else:
+            if drawn < 0.6 and self.versions[number] < len(VERSIONS):
+                place.repo.commit(VERSIONS[self.versions[number]])
+                self.versions[number] += 1
+                self.told.append(f"t{number} commits")
+            self.ingest(place, key, force=force)
+            self.told.append(f"t{number} ingests")
 
-    def new_worker(self, **extra: str) -> None:
-        self.workers += 1
-        self.stand.start_worker(f"worker{self.workers}", **extra)
+    def ingest(self, place: Place, key: str, *, force: bool) -> None:
+        ref = self.random.choice((None, None, "main", "refs/heads/main"))
+        body = {"force": force, **({"ref": ref} if ref else {})}
+        self.ask(place, f"/v1/repositories/{place.repository.id}/ingestions", key, body)
 
-    def worker(self) -> str:
-        return f"worker{self.workers}"
+    def poison(self) -> None:
+        """A repository that takes every worker with it that parses it."""
+        place = self.yard.place(POISON)
+        self.places.append(place)
+        self.told.append("a poison repository")
+        self.ask(place, f"/v1/repositories/{place.repository.id}/ingestions", str(UUID(int=1)), {})
 
-    def kill_dispatcher(self) -> None:
-        self.stand.kill("dispatcher")
-        self.stand.start_dispatcher()
+    def ask(self, place: Place, path: str, key: str, body: dict[str, object] | None) -> None:
+        future = self.clients.submit(self._ask, place, path, key, body)
+        self.asked.append((place, future))
 
-    def kill_worker(self) -> None:
-        self.stand.kill(self.worker())
-        self.new_worker()
-
-    def die_at_a_stage(self) -> None:
-        stage = self.random.choice(STAGES)
-        self.told.append(stage)
-        self.stand.kill(self.worker())
-        self.new_worker(CODELOOM_FAILPOINT=f"{stage}:kill")
-        self.ask()
-        time.sleep(2)
-        self.kill_worker()
-
-    def kill_below(self) -> None:
-        below = descendants(self.stand.processes[self.worker()].pid)
-        if below:
-            end(self.random.choice(below), signal.SIGKILL)
-
-    def freeze(self) -> None:
-        below = descendants(self.stand.processes[self.worker()].pid)
-        for pid in below:
-            end(pid, signal.SIGSTOP)
-        time.sleep(self.stand.settings.lease_seconds + 1)
-        for pid in below:
-            end(pid, signal.SIGCONT)
-
-    def empty_broker(self) -> None:
-        self.stand.redis().flushdb()
-
-    def end_sessions(self) -> None:
-        url = str(self.stand.settings.database_url).replace("+psycopg", "")
-        with psycopg.connect(url, autocommit=True) as conn:
-            conn.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where pid <>"
-                " pg_backend_pid() and datname = current_database() and usename = current_user"
-            )
-
-    def stale_messages(self) -> None:
-        job = self.stand.job(self.random.choice(self.jobs))
-        ids: dict[str, object] = {"tenant_id": str(self.stand.tenant_id), "job_id": str(job.id)}
-        messages = [{**ids, "epoch": epoch} for epoch in (job.epoch, job.epoch - 1, "z")]
-        send(self.stand, [*messages, {"surprise": True}])
-
-    def settle(self, seconds: float = QUIET_SECONDS) -> None:
-        """Leave all of it alone until no job is unfinished, for so long at most."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not self.quiet():
+    def _ask(
+        self, place: Place, path: str, key: str, body: dict[str, object] | None
+    ) -> dict[str, str] | None:
+        """The job that the API answered with; None if it said no."""
+        url = f"http://127.0.0.1:{self.yard.settings.codeloom_port}{path}"
+        headers = {"authorization": f"Bearer {place.secret}", "idempotency-key": key}
+        deadline = time.monotonic() + ANSWER_SECONDS
+        said = "nothing"
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                answer = httpx.post(url, headers=headers, json=body, timeout=30)
+                if answer.is_success:
+                    job: dict[str, str] = answer.json()
+                    return job
+                said = answer.text
+                if (
+                    answer.status_code in REFUSALS
+                    and answer.json()["code"] != "request_in_progress"
+                ):
+                    return None
+                assert answer.status_code >= 500 or answer.status_code in {409, 429}, said
             time.sleep(0.2)
+        raise AssertionError(f"no answer of {path} in time: {said}")
 
-    def quiet(self) -> bool:
-        ended = all(self.stand.job(job_id).state in ENDED for job_id in self.jobs)
-        return ended and not list(self.stand.settings.scratch.glob("*"))
-
-    def broken(self) -> list[str]:
-        found = violations(self.stand.settings, self.stand.tenant_id)
-        left = sorted(path.name for path in self.stand.settings.scratch.glob("*"))
-        found += [f"scratch is left: {name}" for name in left]
-        states = {self.stand.job(job_id).state for job_id in self.jobs}
-        if not found and JobState.SUCCEEDED in states and graph(self.stand) != self.clean():
-            found.append("the graph is not that of a clean run")
+    def accepted_now(self) -> list[tuple[Place, UUID]]:
+        """Jobs of requests that have been answered, in the order in which they were made."""
+        found = []
+        for place, future in self.asked:
+            if future.done() and (job := future.result()) is not None:
+                found.append((place, UUID(job["id"])))
         return found
 
-    def clean(self) -> object:
-        """The graph of the same commit, made in one go under another name."""
-        link = self.stand.repo.path.with_name("same")
-        link.symlink_to(self.stand.repo.path)
-        with tenant_session(self.stand.tenant_id, settings=self.stand.settings) as conn:
-            other = repositories.register(conn, url=LocalRemote(link).url, name="same")
-            job_id = facade.request_ingestion(conn, repository_id=other.id).id
-        assert self.stand.ended(job_id).state is JobState.SUCCEEDED
-        return graph(self.stand, repository=other.number)
+    def settle(self, seconds: float = QUIET_SECONDS) -> None:
+        """Mend all and leave it alone until no job is unfinished, for so long at most."""
+        for fault in self.yard.faults.iterdir():
+            fault.unlink(missing_ok=True)
+        self.yard.whole()
+        self.clients.shutdown(wait=True)
+        self.accepted = self.accepted_now()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.quiet():
+            # Whoever waits for another try, or for room, has waited long enough.
+            self.yard.ask(
+                "update jobs set run_at = now() where state = 'queued' and run_at > now()"
+            )
+            time.sleep(0.5)
+        self.sweep(max(20.0, deadline - time.monotonic()))
 
+    def quiet(self) -> bool:
+        ((unfinished,),) = self.yard.ask(
+            "select count(*) from jobs where state in ('queued', 'dispatched', 'running')"
+        )
+        return unfinished == 0
 
-def descendants(pid: int) -> list[int]:
-    """Every process below this one."""
-    try:
-        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
+    def sweep(self, seconds: float) -> None:
+        """A day passes, as for what killed workers left, and what runs by the clock is due."""
+        deadline = time.monotonic() + seconds
+        while self.left() and time.monotonic() < deadline:
+            for part in self.uploads():
+                with contextlib.suppress(FileNotFoundError):
+                    os.utime(part, (0, 0))
+            self.yard.ask(
+                "update periodic_work set due_at = now(), next_run_at = now()"
+                " where name = 'sweep_scratch' and next_run_at > now() + interval '3 s'"
+            )
+            time.sleep(0.5)
+
+    def uploads(self) -> list[Path]:
+        return list((self.yard.folder / "artifacts" / "uploads").glob("*"))
+
+    def left(self) -> list[str]:
+        """What is there that should not be, once nothing is under way."""
+        found = [f"scratch: {path.name}" for path in self.yard.settings.scratch.glob("*")]
+        found += [f"upload: {path.name}" for path in self.uploads()]
+        busy = set(self.yard.below(*WORKERS)) - pool_children(self.yard)
+        found += [f"below a worker: {pid}" for pid in busy]
+        found += [f"adopted: {pid}" for pid in self.yard.adopted()]
+        return found
+
+    def broken(self) -> list[str]:
+        found = [f"left behind {what}" for what in self.left()]
+        found += [*self.lost(), *self.broken_rows()]
+        for number, place in enumerate(self.places):
+            found += self.wrong(number, place)
+        found += self.in_the_database()
+        if self.yard.bystander.graph() != self.yard.clean[-1]:
+            found.append("the graph of a bystander changed")
+        found += violations(self.yard.settings, self.yard.bystander.tenant_id)
+        return found
+
+    def broken_rows(self) -> list[str]:
+        return [
+            f"t{number}: {each}"
+            for number, place in enumerate(self.places)
+            for each in violations(place.settings, place.tenant_id)
+        ]
+
+    def lost(self) -> list[str]:
+        """Each request that was accepted is one job, and nobody made others."""
+        found = [
+            f"an accepted job is lost: {job_id}"
+            for place, job_id in self.accepted
+            if not self.yard.ask(
+                "select 1 from jobs where tenant_id = %s and job_id = %s", place.tenant_id, job_id
+            )
+        ]
+        for place in self.places:
+            accepted = {job_id for of, job_id in self.accepted if of is place}
+            rows = self.yard.ask(
+                "select job_id from jobs where tenant_id = %s and parent_job_id is null",
+                place.tenant_id,
+            )
+            found += [f"nobody asked for {row[0]}" for row in rows if row[0] not in accepted]
+        return found
+
+    def wrong(self, number: int, place: Place) -> list[str]:
+        """The graph is that of one of its commits, and after one more request of the latest."""
+        if place.repository.name == POISON:
+            (row,) = self.yard.ask(
+                "select state, resets from jobs where tenant_id = %s", place.tenant_id
+            )
+            return [] if row == ("dead", 3) else [f"a poison repository ended as {row}"]
+        nothing: dict[str, Rows] = {"documents": [], "nodes": [], "edges": []}
+        if place.graph() not in [nothing, *self.yard.clean]:
+            return [f"t{number}: the graph is that of no commit"]
+        job = place.ended()
+        if job.state is not JobState.SUCCEEDED:
+            return [f"t{number}: when all was well a job ended as {job.state} {job.error_code}"]
+        if place.graph() != self.yard.clean[self.versions.get(number, 1) - 1]:
+            return [f"t{number}: the graph is not that of its last commit"]
         return []
-    return [each for child in below for each in (int(child), *descendants(int(child)))]
 
-
-def end(pid: int, number: signal.Signals) -> None:
-    """Signal a process that may have ended by itself."""
-    if Path(f"/proc/{pid}").exists():
-        os.kill(pid, number)
+    def in_the_database(self) -> list[str]:
+        found = []
+        if self.yard.ask("select 1 from pg_class where relpersistence = 't'"):
+            found.append("a temporary table is left")
+        jobs = [names.job_lock(place.tenant_id, JobId(job_id)) for place, job_id in self.accepted]
+        if locks.held_among(self.yard.settings, jobs, role="dispatcher"):
+            found.append("the lock of a job is held")
+        return found
