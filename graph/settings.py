@@ -119,6 +119,8 @@ class Settings(BaseSettings):
     # Larger files are recorded and not parsed: nobody writes a megabyte of source by hand.
     max_file_bytes: PositiveInt = 1 * _MIB
     max_files_per_repository: PositiveInt = 500_000
+    # Files and folders of a commit that are read at all; a commit with more is refused.
+    max_paths_per_repository: PositiveInt = 2_000_000
     # What a fetch may bring over the network and leave on disk.
     max_clone_bytes: PositiveInt = 4 * 1024 * _MIB
     max_nodes_per_repository: PositiveInt = 20_000_000

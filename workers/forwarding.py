@@ -1,4 +1,7 @@
-"""Forwards what the database tells of jobs to the streams that tenants watch.
+"""Forwards what the database tells of jobs to the streams that tenants watch, and to Celery.
+
+Celery needs to know of one thing only: the task of a cancelled job is revoked, so that no worker
+takes it up to find that out. Nothing depends on it.
 
 A thread of the dispatcher that leads, with a connection of its own: a slow Redis delays nobody who
 waits for a job. What is told while nobody listens is lost, and those who watch find it in the rows.
@@ -12,8 +15,12 @@ import structlog
 from graph import telemetry
 from graph.errors import StorageError
 from graph.model.ids import JobId, TenantId
+from graph.model.jobs import JobState
 from graph.settings import Settings
+from graph.storage import jobs
+from graph.storage.session import system_session
 from graph.storage.signals import JOB_STATES_CHANNEL, Listener
+from workers import messages
 from workers.events import EventWriter
 
 _LOOK_SECONDS = 0.5
@@ -50,6 +57,20 @@ class Forwarder:
                 ids = TenantId(UUID(tenant)), JobId(UUID(job))
                 with telemetry.about(tenant_id=ids[0], job_id=ids[1]):
                     writer.append(*ids, "state", {"state": state})
+                    if state == JobState.CANCELLED:
+                        self._revoke(*ids)
+
+    def _revoke(self, tenant_id: TenantId, job_id: JobId) -> None:
+        with system_session("dispatch", settings=self._settings) as conn:
+            task_id = jobs.last_task(conn, tenant_id=tenant_id, job_id=job_id)
+        if task_id is None:
+            return
+        try:
+            messages.revoke(task_id, terminate=False)
+        except messages.BrokerUnavailable as error:
+            _log.warning("forwarder.task_not_revoked", error=error.code)
+        else:
+            _log.info("task.revoked", task_id=task_id)
 
     def __enter__(self) -> None:
         self._thread.start()

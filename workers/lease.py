@@ -15,7 +15,14 @@ from contextlib import AbstractContextManager, contextmanager
 import structlog
 
 from graph import telemetry
-from graph.errors import CodeloomError, JobCancelled, LeaseLost, StorageError, TenantSuspended
+from graph.errors import (
+    BudgetExceeded,
+    CodeloomError,
+    JobCancelled,
+    LeaseLost,
+    StorageError,
+    TenantSuspended,
+)
 from graph.model import names
 from graph.model.ids import JobId, TenantId
 from graph.settings import Settings
@@ -30,6 +37,8 @@ from workers.stopping import WorkerStops
 _TICK_SECONDS = 0.5
 # How soon a job learns that it was cancelled while it has no progress to write.
 _LOOK_SECONDS = 2.0
+# A job that heeds no limit is told of as what it is, this long before its process is ended.
+_LAST_WORD_SECONDS = 10.0
 # A job whose former worker is frozen but still connected is looked at again after this.
 _BUSY_SECONDS = 2.0
 
@@ -48,6 +57,8 @@ class Lease:
         self._over = threading.Event()
         self._lost: type[LeaseLost | JobCancelled | TenantSuspended | WorkerStops] | None = None
         self._kept_at = time.monotonic()
+        limit = settings.job_hard_limit_seconds
+        self._ends_at = self._kept_at + limit - min(_LAST_WORD_SECONDS, limit / 5)
         # Bytes so far, while something is being fetched.
         self._fetched: Callable[[], int] | None = None
         self._thread = threading.Thread(
@@ -107,6 +118,9 @@ class Lease:
             if stopping.announced():
                 self._lost = WorkerStops
                 return
+            if time.monotonic() > self._ends_at:
+                self._overrun()
+                return
             news = self.progress.news()
             if news is None and time.monotonic() < beat_at:
                 continue
@@ -117,6 +131,17 @@ class Lease:
                 self._endure(error)
             if news is not None:
                 self._events.append(self.job.tenant_id, self.job.id, "progress", news.event())
+
+    def _overrun(self) -> None:
+        """Fail a job that did not end at its soft limit: else it would count as a lost worker's."""
+        self._lost = LeaseLost
+        message = f"The job took {self._settings.job_hard_limit_seconds / 60:.0f} minutes."
+        try:
+            with self._session() as conn:
+                code, job_id, epoch = BudgetExceeded.code, self.job.id, self.job.epoch
+                jobs.fail(conn, job_id=job_id, epoch=epoch, code=code, message=message)
+        except (StorageError, LeaseLost) as error:
+            _log.warning("lease.overrun_not_written", error=error.code)
 
     def _write(self, news: Position | None) -> jobs.Beat:
         """Extend the lease and, if there is any, write the progress: one short transaction."""

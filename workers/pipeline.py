@@ -190,10 +190,11 @@ class Ingestion:
         limits = InventoryLimits(
             file_bytes=self.settings.max_file_bytes,
             files=self.settings.max_files_per_repository,
-            tree=TreeLimits(),
+            tree=TreeLimits(entries=self.settings.max_paths_per_repository),
         )
 
         def on_progress(found: int) -> None:
+            self.reach("listing")
             self.go_on()
             self.held.progress.report("inventory", found, found)
 
@@ -217,6 +218,7 @@ class Ingestion:
         settings, total = self.settings, len(found.files)
 
         def on_progress(done: int) -> None:
+            self.reach("parsing")
             self.go_on()
             self.held.progress.report("parse", done, total)
 
@@ -263,6 +265,7 @@ class Ingestion:
         )
 
         def on_progress(counts: Counts) -> None:
+            self.reach("loading")
             self.go_on()
             self.budget.check_nodes(counts.nodes)
 
@@ -274,6 +277,8 @@ class Ingestion:
                 settings=self.settings,
                 on_progress=on_progress,
             )
+        # All of the commit's, also those that were there or came with the last batch.
+        self.budget.check_nodes(sum(sum(file.nodes.values()) for file in resolution.record.files))
         return loaded, resolution.record
 
     def publish(self, located: Located, opened: Opened, made: Made) -> None:
@@ -282,6 +287,8 @@ class Ingestion:
             said = report.report(located.target, made.parsed, made.record, opened.notes)
             resolution = made.history.keep_record(made.record)
             made.history.enter(self.job, self.settings)
+            self.reach("uploaded")
+            self.go_on()
             snapshot = NewSnapshot(
                 repository=self.job.repository.number,
                 commit=opened.checkout.commit,

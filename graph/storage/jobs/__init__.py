@@ -33,7 +33,7 @@ from graph.storage.jobs.holding import (
     retry_later,
 )
 from graph.storage.jobs.reading import Job
-from graph.storage.jobs.reaping import Reaped, Silent, reap, silent
+from graph.storage.jobs.reaping import Reaped, Silent, last_task, reap, silent
 from graph.storage.jobs.requesting import request
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "find_by_task",
     "finish",
     "get",
+    "last_task",
     "list_page",
     "pick",
     "progress",

@@ -30,6 +30,10 @@ where state = 'running'
   and lease_until < now() + make_interval(secs => :lease_seconds - :seconds)
 """)
 
+_TASK = text("""
+select celery_task_id from jobs where tenant_id = :tenant_id and job_id = :job_id
+""")
+
 _REAP = text("""
 -- Take back what nobody beats for any more, and what is known to be lost. A running job whose
 -- worker died too often is dead; the try that was interrupted does not count against it otherwise.
@@ -83,6 +87,13 @@ def silent(conn: Connection, *, lease_seconds: int, seconds: float) -> list[Sile
     """Running jobs whose workers have not beaten for that long, though their leases still last."""
     rows = conn.execute(_SILENT, {"lease_seconds": lease_seconds, "seconds": seconds})
     return [Silent(JobId(row.job_id), TenantId(row.tenant_id), row.epoch) for row in rows]
+
+
+def last_task(conn: Connection, *, tenant_id: TenantId, job_id: JobId) -> str | None:
+    """The task of a job's last dispatch; None if there was none."""
+    values = {"tenant_id": tenant_id, "job_id": job_id}
+    task_id: str | None = conn.execute(_TASK, values).scalar_one_or_none()
+    return task_id
 
 
 def reap(conn: Connection, *, lost: Iterable[Silent] = ()) -> list[Reaped]:
