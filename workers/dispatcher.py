@@ -2,7 +2,23 @@
 
 It moves jobs from `queued` to `dispatched`, commits, and only then tells Celery; and it takes jobs
 back from workers that have gone silent. It depends on no message: a lost Redis makes it wait, not
-forget. Two may run; one leads, by a lock that ends with its session.
+forget.
+
+Two may run; one leads, by a lock that ends with its session. The other takes over
+
+* within 3 seconds when the leader's process dies, or its connection to the database is cut;
+* within 3 seconds when the leader is frozen, because the database ends a session of the lock that
+  is silent for two; within 8 if it was frozen in the middle of a transaction, which is ended first;
+* within half a minute when its host vanishes without a word, which only the network can tell.
+
+A leader that wakes up again finds its lock gone and stands by. That both may think for a moment
+that they lead does no harm: only one chooses at a time, and each choice is a change of rows that
+names the state it leaves. What a frozen leader had chosen and told nobody of is chosen again when
+its lease of `dispatch_lease_seconds` is over.
+
+Whoever leads looks at the queue when it is called, and each `dispatch_poll_seconds` even if it is
+not: a call may be lost, and a delay that ends calls nobody. A listening connection that is cut is
+noticed there and then; it is opened again within a second.
 """
 
 import signal
@@ -26,7 +42,10 @@ from workers.queues import LEADER_LOCK
 
 # How soon another takes over when the leader dies, and how soon work goes on after a restart of
 # the database.
-_RETRY_SECONDS = 1.0
+_RETRY_SECONDS = 0.5
+# A leader that says nothing for so long is taken for frozen. It says something each half second.
+_FROZEN_SECONDS = 2.0
+_SIGN_SECONDS = 0.5
 # Expired leases are rare: looking for them at each pass would be most of its cost.
 _REAP_SECONDS = 1.0
 # Workers beat every two seconds. One that has been silent for longer than a restart of the database
@@ -50,20 +69,42 @@ class Dispatcher:
         """Lead whenever nobody else does, until told to stop; outlive a restarting database."""
         while not stop.is_set():
             try:
-                with SessionLock(self._settings, LEADER_LOCK, role="dispatcher") as lock:
-                    if lock.acquire():
+                with SessionLock(
+                    self._settings, LEADER_LOCK, role="dispatcher", silent_seconds=_FROZEN_SECONDS
+                ) as lock:
+                    if self._stand_by(lock, stop):
                         self._lead(lock, stop)
             except StorageError as error:
                 _log.warning("dispatcher.storage_unavailable", error=error.code)
             stop.wait(_RETRY_SECONDS)
+
+    def _stand_by(self, lock: SessionLock, stop: threading.Event) -> bool:
+        """Whether we lead; waits for that as long as somebody else does."""
+        said = False
+        while not stop.is_set():
+            if lock.acquire():
+                return True
+            if not said:
+                _log.info("dispatcher.stands_by")
+                said = True
+            stop.wait(_RETRY_SECONDS)
+        return False
 
     def _lead(self, lock: SessionLock, stop: threading.Event) -> None:
         _log.info("dispatcher.leads")
         with Listener(self._settings) as listener, Forwarder(self._settings):
             while not stop.is_set() and lock.held():
                 self.run_once()
-                listener.wait(self._settings.dispatch_poll_seconds)
+                self._wait(listener, lock, stop)
         _log.info("dispatcher.leaves")
+
+    def _wait(self, listener: Listener, lock: SessionLock, stop: threading.Event) -> None:
+        """Until there may be something to do; the lock is told meanwhile that we are there."""
+        until = time.monotonic() + self._settings.dispatch_poll_seconds
+        while not stop.is_set() and lock.held():
+            left = until - time.monotonic()
+            if left <= 0 or listener.wait(min(left, _SIGN_SECONDS)):
+                return
 
     def run_once(self) -> int:
         """One pass: take back, choose, commit, tell. Returns how many jobs were chosen."""
@@ -129,6 +170,7 @@ class Dispatcher:
                 messages.publish_erasure(erasure_id)
             except messages.BrokerUnavailable as error:
                 _log.warning("dispatcher.broker_unavailable", error=error.code)
+                return
 
 
 def main() -> None:

@@ -40,12 +40,18 @@ _TIMEOUTS: dict[Role, tuple[int, int, int]] = {
     "app": (10 * _SECONDS, 3 * _SECONDS, 30 * _SECONDS),
     "worker": (10 * _MINUTES, 60 * _SECONDS, 5 * _MINUTES),
     "authenticator": (2 * _SECONDS, 1 * _SECONDS, 5 * _SECONDS),
-    "dispatcher": (10 * _SECONDS, 3 * _SECONDS, 30 * _SECONDS),
+    # Its transactions wait for nothing outside of the database: one that is idle is of a process
+    # that was frozen, and what it holds is what another dispatcher needs.
+    "dispatcher": (10 * _SECONDS, 3 * _SECONDS, 5 * _SECONDS),
     "operator": (30 * _SECONDS, 10 * _SECONDS, 60 * _SECONDS),
     # Deletes a batch of rows at a time, and is never in a hurry.
     "eraser": (2 * _MINUTES, 10 * _SECONDS, 60 * _SECONDS),
     "maintainer": (2 * _MINUTES, 10 * _SECONDS, 60 * _SECONDS),
 }
+
+# Seconds of silence before a peer is asked whether it is there, between two questions, and how many
+# may stay without an answer.
+_KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 def engine(settings: Settings, role: Role) -> Engine:
@@ -105,6 +111,10 @@ def options(role: Role) -> str:
         "lock_timeout": lock,
         "idle_in_transaction_session_timeout": idle,
         "timezone": "UTC",
+        # A client whose host vanished is noticed in about half a minute; its locks are free then.
+        "tcp_keepalives_idle": _KEEPALIVES["keepalives_idle"],
+        "tcp_keepalives_interval": _KEEPALIVES["keepalives_interval"],
+        "tcp_keepalives_count": _KEEPALIVES["keepalives_count"],
         # Compiling a plan costs more than any statement of ours takes.
         "jit": "off",
     }
@@ -151,9 +161,7 @@ def _arguments(url: URL, role: Role, connect_timeout: int) -> dict[str, Any]:
         "options": f"{given} {options(role)}".strip(),
         "connect_timeout": connect_timeout,
         "application_name": f"codeloom {role}",
-        # A peer that vanished is noticed in about half a minute.
-        "keepalives_idle": 15,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
+        # A server that vanished is noticed as soon as it would notice us.
+        **_KEEPALIVES,
         "tcp_user_timeout": 30 * _SECONDS,
     }

@@ -34,16 +34,30 @@ where locktype = 'advisory' and granted and objsubid = 1
 """
 _WAIT = text("select pg_advisory_xact_lock(:key)")
 _TRY = text("select pg_try_advisory_xact_lock(:key)")
+_LOSE_WHEN_SILENT = "select set_config('idle_session_timeout', %s, false) <> ''"
 _HELD_HERE = _HELD.replace("granted", "granted and pid = pg_backend_pid()")
 
 
 class SessionLock(OwnConnection):
     """An exclusive lock by name; lost when its connection has died."""
 
-    def __init__(self, settings: Settings, name: LockName, *, role: Role = "worker") -> None:
-        """Connected afterwards, but not holding the lock."""
+    def __init__(
+        self,
+        settings: Settings,
+        name: LockName,
+        *,
+        role: Role = "worker",
+        silent_seconds: float | None = None,
+    ) -> None:
+        """Connected afterwards, but not holding the lock.
+
+        With `silent_seconds`, whoever asks nothing of it for so long loses it: also one that is
+        frozen and could not let go of it.
+        """
         super().__init__(settings, role)
         self._key = _key(name)
+        if silent_seconds is not None:
+            self._ask(_LOSE_WHEN_SILENT, f"{1000 * silent_seconds:.0f}ms")
 
     def acquire(self) -> bool:
         """Whether the lock is held afterwards; never waits. Once is enough: locks add up."""
@@ -62,7 +76,7 @@ class SessionLock(OwnConnection):
             self._connection.execute("select pg_advisory_unlock_all()")
         super().close()
 
-    def _ask(self, query: str, value: int) -> bool:
+    def _ask(self, query: str, value: int | str) -> bool:
         with translated():
             row = self._connection.execute(query.encode(), [value]).fetchone()
         return row is not None and bool(row[0])

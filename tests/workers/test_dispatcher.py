@@ -6,7 +6,6 @@ from base64 import b64decode
 
 from graph.model.jobs import JobState
 from tests.workers.stand import Stand
-from workers import facade
 
 
 def messages(stand: Stand) -> list[dict[str, object]]:
@@ -63,30 +62,3 @@ def test_a_message_that_was_lost_is_sent_again(stand: Stand) -> None:
     stand.until(lambda: messages(stand), "the message is there again")
     assert messages(stand)[0]["epoch"] == 2
     assert stand.job(job_id).resets == 0
-
-
-def test_one_dispatcher_leads_and_another_takes_over(stand: Stand) -> None:
-    stand.start_dispatcher("one")
-    stand.start_dispatcher("two")
-    stand.kill("one")
-    killed = time.monotonic()
-    job_id = stand.request("main")
-    stand.in_state(job_id, JobState.DISPATCHED)
-    assert time.monotonic() - killed < 3
-    assert stand.terminate("two") == 0
-    stand.until(lambda: not facade.dispatcher_ready(stand.settings), "nobody leads")
-
-
-def test_the_sessions_of_the_dispatcher_may_be_cut(stand: Stand, fresh_database_url: str) -> None:
-    import psycopg
-
-    stand.start_dispatcher()
-    with psycopg.connect(fresh_database_url, autocommit=True) as conn:
-        cut = conn.execute(
-            "select count(pg_terminate_backend(pid)) from pg_stat_activity"
-            " where datname = current_database() and pid <> pg_backend_pid()"
-        ).fetchone()
-    assert cut is not None
-    assert cut[0] > 0
-    job_id = stand.request("main")
-    stand.in_state(job_id, JobState.DISPATCHED)
