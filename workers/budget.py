@@ -67,3 +67,13 @@ class Budget:
         """Raise BudgetExceeded beyond the number of nodes that a repository may have."""
         if count > self.nodes:
             raise BudgetExceeded(f"The repository has more than {self.nodes} nodes.")
+
+
+def limits(settings: Settings, granted: Allowance) -> Budget:
+    """The budget of an attempt that begins now."""
+    return Budget(
+        settings.job_soft_limit_seconds,
+        settings.max_clone_bytes,
+        settings.max_nodes_per_repository,
+        granted,
+    )

@@ -24,11 +24,9 @@ from graph.storage.jobs import Counts
 from graph.storage.load import Loaded
 from graph.storage.publish import NewSnapshot
 from parsers.sandbox import ParserPool, SandboxLimits
-from workers import failpoints, report, scratch, wide
-from workers.budget import Budget
+from workers import budget, failpoints, report, scratch, wide
 from workers.git import fetch, remotes
 from workers.git.blobs import BlobReader
-from workers.git.command import GitLimits, Network
 from workers.git.tree import TreeLimits
 from workers.lease import Lease
 from workers.stages import checkout, publish
@@ -81,12 +79,7 @@ class Ingestion:
         self.watch = Stopwatch()
         # What children of the job have parsed.
         self.shards: list[PackReader] = []
-        self.budget = Budget(
-            settings.job_soft_limit_seconds,
-            settings.max_clone_bytes,
-            settings.max_nodes_per_repository,
-            self.job.allowance,
-        )
+        self.budget = budget.limits(settings, self.job.allowance)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -108,13 +101,11 @@ class Ingestion:
 
     def access(self, folder: Path) -> Access:
         """With what the remote of the job is read."""
-        settings = self.settings
-        seconds = min(settings.checkout_timeout_seconds, self.budget.left())
-        return Access(
-            scratch=folder,
-            limits=GitLimits(wall_seconds=seconds, file_bytes=self.budget.clone_bytes),
-            network=Network(proxy=settings.git_proxy_url, ca_file=settings.git_ca_file),
-            max_blob_bytes=settings.max_file_bytes,
+        return checkout.access(
+            self.settings,
+            folder,
+            seconds=min(self.settings.checkout_timeout_seconds, self.budget.left()),
+            file_bytes=self.budget.clone_bytes,
             should_stop=self.held.should_stop,
         )
 

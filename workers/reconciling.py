@@ -28,10 +28,8 @@ from graph.storage.session import tenant_session
 from graph.storage.tracking import Tracked
 from workers import scratch, stopping
 from workers.git import remotes
-from workers.git.command import GitLimits, Network
 from workers.git.targets import Target
 from workers.stages import checkout
-from workers.stages.checkout import Access
 from workers.tenantry import every_tenant
 
 PERIOD_SECONDS = 15 * 60
@@ -111,11 +109,11 @@ def _moved(
 
 
 def _target(settings: Settings, ref: Tracked, folder: Path) -> Target:
-    access = Access(
-        scratch=folder,
-        limits=GitLimits(wall_seconds=_LOOK_SECONDS, file_bytes=_FILE_BYTES),
-        network=Network(proxy=settings.git_proxy_url, ca_file=settings.git_ca_file),
-        max_blob_bytes=settings.max_file_bytes,
+    access = checkout.access(
+        settings,
+        folder,
+        seconds=_LOOK_SECONDS,
+        file_bytes=_FILE_BYTES,
         should_stop=stopping.announced,
     )
     remote = remotes.parse(ref.url, allow_local=settings.allow_local_repositories)

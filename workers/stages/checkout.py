@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from graph.settings import Settings
 from workers.git import fetch, local, targets
 from workers.git.command import GitLimits, Network
 from workers.git.fetch import Checkout
@@ -29,6 +30,24 @@ class Access:
         folder = self.scratch / "home"
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
+
+
+def access(
+    settings: Settings,
+    scratch: Path,
+    *,
+    seconds: float,
+    file_bytes: int,
+    should_stop: Callable[[], bool],
+) -> Access:
+    """The only way out that the operator leaves to git, for so long and so many bytes."""
+    return Access(
+        scratch=scratch,
+        limits=GitLimits(wall_seconds=seconds, file_bytes=file_bytes),
+        network=Network(proxy=settings.git_proxy_url, ca_file=settings.git_ca_file),
+        max_blob_bytes=settings.max_file_bytes,
+        should_stop=should_stop,
+    )
 
 
 @dataclass(frozen=True, slots=True)
