@@ -64,7 +64,11 @@ def _measure(settings: Settings, repository: Repo, lines: int) -> None:
             began = min(shard.created_at for shard in shards)
             ended = max(shard.finished_at for shard in shards if shard.finished_at is not None)
             seconds[workers].append((ended - began).total_seconds())
-            print(f"  {workers} worker(s): {len(shards)} shards, {seconds[workers][-1]:.1f} s")
+            busy = sum(_seconds(shard) for shard in shards) / (seconds[workers][-1] * workers)
+            print(
+                f"  {workers} worker(s): {len(shards)} shards, {seconds[workers][-1]:.1f} s,"
+                f" {busy:.0%} of it at work"
+            )
     one, two = (statistics.mean(seconds[workers]) for workers in (1, 2))
     print(f"  {lines} lines: one worker {one:.1f} s, two workers {two:.1f} s")
     print(f"  ratio {one / two:.2f}    target: at least {_WANTED}")
@@ -86,6 +90,13 @@ def _shards(stand: Stand, workers: int) -> list[Job]:
     for name in names:
         stand.kill(name)
     return _children(stand, job_id)
+
+
+def _seconds(shard: Job) -> float:
+    """How long its last attempt ran."""
+    if shard.started_at is None or shard.finished_at is None:
+        raise RuntimeError("a shard was not parsed")
+    return (shard.finished_at - shard.started_at).total_seconds()
 
 
 def _children(stand: Stand, job_id: JobId) -> list[Job]:

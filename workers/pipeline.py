@@ -34,7 +34,7 @@ from workers.stages.checkout import Access, Located, Opened
 from workers.stages.history import History, no_history, open_history
 from workers.stages.inventory import Inventory, InventoryLimits, inventory
 from workers.stages.load import check_room, load
-from workers.stages.parse import ParsedFiles, parse_files, unparsed
+from workers.stages.parse import ParsedFiles, parse_files
 from workers.stages.resolve import Resolution
 from workers.timing import Stopwatch
 from workers.version import pipeline_version
@@ -156,6 +156,7 @@ class Ingestion:
         Unless the job is forced: then it is asked for by whoever doubts what is there.
         """
         store = open_store(self.settings.artifacts)
+        self.shards = wide.results(self.job, store, self.settings)
         if not self.job.force:
             try:
                 names = publish.heads(self.job, located.target)
@@ -164,12 +165,12 @@ class Ingestion:
                 return self._make(opened, history)
             except (ArtifactDamaged, ArtifactNotFound) as error:
                 _log.warning("ingest.history_unusable", error=error.code)
+                self.shards = []
         return self._make(opened, no_history(self.job, store))
 
     def _make(self, opened: Opened, history: History) -> Made | None:
         with BlobReader(opened.checkout, max_bytes=self.settings.max_file_bytes) as blobs:
             found = self.inventory(opened, blobs)
-            self.shards = wide.results(self.job, history.store, self.settings)
             if not self.shards and self.split(found, blobs, history):
                 return None
             parsed = self.parse(found, blobs, history)
@@ -196,12 +197,10 @@ class Ingestion:
 
     def split(self, found: Inventory, blobs: BlobReader, history: History) -> bool:
         """Whether there is so much to parse that the job now waits for others to do it."""
-        size, items = unparsed(found, blobs, history.library)
-        if not 0 < self.settings.wide_parse_bytes <= size:
-            return False
-        with self.stage("parse"):
-            waits = wide.split(self.held, items, size, history.store, self.settings)
-        self.reach("split")
+        with self.watch.stage("parse"):
+            waits = wide.split(self.held, found, blobs, history, self.settings)
+        if waits:
+            self.reach("split")
         return waits
 
     def parse(self, found: Inventory, blobs: BlobReader, history: History) -> ParsedFiles:

@@ -5,8 +5,6 @@ looks at its ref again, and takes over what they have made: facts are found by w
 so a commit that has changed meanwhile costs only its changes.
 """
 
-from collections.abc import Iterable
-
 import structlog
 
 from graph.errors import ArtifactDamaged, ArtifactNotFound
@@ -17,29 +15,34 @@ from graph.storage.artifacts import ArtifactStore, artifact_key
 from graph.storage.facts_packs import PackReader
 from graph.storage.jobs import ClaimedJob, Job, Wanted
 from graph.storage.session import tenant_session
-from parsers.sandbox import ParseItem
+from workers.git.blobs import BlobReader
 from workers.lease import Lease
 from workers.stages import shards
+from workers.stages.history import History
+from workers.stages.inventory import Inventory
+from workers.stages.parse import unparsed
 
 _log = structlog.get_logger(__name__)
 
 
 def split(
-    held: Lease,
-    items: Iterable[ParseItem[bytes]],
-    size: int,
-    store: ArtifactStore,
-    settings: Settings,
+    held: Lease, found: Inventory, blobs: BlobReader, history: History, settings: Settings
 ) -> bool:
-    """Whether the job now waits for children that parse these files; not if there are none.
+    """Whether there is so much to parse that the job now waits for children that do it.
 
     Raises LeaseLost if it is no longer ours.
     """
-    job = held.job
+    job, wanted = held.job, settings.wide_parse_bytes
+    if not 0 < wanted <= sum(file.size for file in found.files):
+        return False
+    size, items = unparsed(found, blobs, history.library)
+    if size < wanted:
+        return False
+    held.progress.report("parse", 0, len(found.files))
     written = list(
         shards.write(
             items,
-            store,
+            history.store,
             job.tenant_id,
             job.id,
             shard_bytes=max(settings.wide_shard_bytes, size // (MAX_CHILDREN // 2)),
@@ -90,5 +93,7 @@ def clean_up(job: ClaimedJob, store: ArtifactStore, settings: Settings) -> None:
 
 
 def _children(job: ClaimedJob, settings: Settings) -> list[Job]:
+    if job.epoch == 1:
+        return []  # nobody has asked for any before the first dispatch
     with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
         return jobs.list_page(conn, parent=job.id, kind=PARSE.name, limit=MAX_CHILDREN)

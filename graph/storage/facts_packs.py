@@ -86,8 +86,11 @@ class PackWriter:
             self._write_block()
         return True
 
-    def close(self) -> Artifact:
-        """The pack is stored. Raises StorageError when it could not be."""
+    def close(self, *, replace: bool = False) -> Artifact:
+        """The pack is stored, also in the place of one that was damaged if it shall `replace` that.
+
+        Raises StorageError when it could not be.
+        """
         self._write_block()
         index = msgspec.msgpack.encode(_Index(parts=self._parts, blocks=self._index))
         compressed = self._compressor.compress(index)
@@ -95,7 +98,7 @@ class PackWriter:
         self._write(_TAIL.pack(len(compressed), _MAGIC))
         sha256 = self._digest.digest()
         # The same bytes may be there already, from an attempt that died after this line.
-        self._upload.keep(artifact_key(self._tenant_id, self._kind, sha256), replace=False)
+        self._upload.keep(artifact_key(self._tenant_id, self._kind, sha256), replace=replace)
         return Artifact(kind=self._kind, sha256=sha256, size_bytes=self._size)
 
     def abandon(self) -> None:

@@ -99,6 +99,26 @@ def test_a_worker_that_dies_costs_the_part_that_it_was_at(stand: Stand, place: s
     is_the_narrow_graph(stand)
 
 
+def test_shards_that_were_damaged_are_parsed_again(stand: Stand) -> None:
+    stand.repo.commit(FILES)
+    stand.start_dispatcher()
+    stand.start_worker(CODELOOM_FAILPOINT="resolve:kill")
+    job_id = stand.request()
+    log = stand.logs / "worker.log"
+    stand.until(lambda: "SIGKILL" in log.read_text(), "the child is killed")
+    stand.kill("worker")
+    first = children(stand, stand.job(job_id))
+    folder = Path(str(stand.settings.artifacts_url).removeprefix("file://"))
+    for path in folder.rglob("shards/*"):
+        data = path.read_bytes()
+        path.write_bytes(data[:8] + bytes(len(data) // 2) + data[8 + len(data) // 2 :])
+    stand.start_worker("fresh")
+    job = stand.ended(job_id)
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 1)
+    assert len(children(stand, job)) == 2 * len(first)
+    is_the_narrow_graph(stand)
+
+
 def test_cancelling_a_large_ingestion_ends_its_shards(stand: Stand) -> None:
     stand.repo.commit(FILES)
     stand.start_dispatcher()

@@ -8,12 +8,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from graph.errors import ArtifactDamaged
 from graph.resolve import manifests
 from graph.resolve.manifests import Manifests
 from graph.storage.facts import FactsLibrary
 from graph.storage.facts_packs import PackReader, PackWriter
 from parsers import registry
-from parsers.codec import EncodedFacts, Outline, decode_outline
+from parsers.codec import EncodedFacts, FactsDamaged, Outline, decode_outline
 from parsers.detect import inspect
 from parsers.fingerprint import fingerprint
 from parsers.sandbox import ParseItem, ParserPool
@@ -108,16 +109,22 @@ def _work(inventory: Inventory) -> _Work:
 
 
 def _take_over(work: _Work, shard: PackReader, pack: PackWriter) -> int:
-    """How many facts were made in a shard: an entry without an outline is a refusal."""
+    """How many facts were made in a shard: an entry without an outline is a refusal.
+
+    Raises ArtifactDamaged.
+    """
     parsed = 0
     for key, (outline, body) in shard.stream():
         if key not in work.by_fingerprint or key in work.outlines:
             continue
         if not outline:
             work.refused[key] = SkipReason(body.decode())
-        elif pack.add(key, [outline, body]):
+            continue
+        try:
             work.outlines[key] = decode_outline(outline)
-            parsed += 1
+        except FactsDamaged as error:
+            raise ArtifactDamaged from error
+        parsed += pack.add(key, [outline, body])
     return parsed
 
 

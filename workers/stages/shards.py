@@ -44,7 +44,7 @@ def write(
                 pack.add(item.key, [item.language.encode(), compressor.compress(item.data)])
                 size += len(item.data)
                 item = next(remaining, None)
-            yield pack.close()
+            yield pack.close(replace=True)
 
 
 def parse(
