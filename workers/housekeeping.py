@@ -1,13 +1,14 @@
 """What is done by the clock. Each function may be killed anywhere and may run twice."""
 
 from collections.abc import Callable
+from itertools import islice
 
 import structlog
 
 from graph.errors import QuotaExceeded
 from graph.model.ids import TenantId
 from graph.settings import Settings
-from graph.storage import purging, retention
+from graph.storage import orphans, purging, retention
 from graph.storage.artifacts import ArtifactStore, FileStore, open_store
 from graph.storage.session import Connection, system_session, tenant_session
 from workers import facade, scratch
@@ -15,6 +16,8 @@ from workers.tenantry import every_tenant
 
 # What one transaction removes.
 _BATCH = 5000
+# Whose rows one statement looks for.
+_OBJECTS = 500
 # No upload takes a day: a job has an hour.
 _ORPHANED_SECONDS = 24 * 60 * 60
 
@@ -50,6 +53,22 @@ def sweep_scratch(settings: Settings) -> int:
     store = open_store(settings.artifacts)
     if isinstance(store, FileStore):  # others let their service expire unfinished uploads
         removed += store.sweep(older_than_seconds=_ORPHANED_SECONDS)
+    return removed
+
+
+def sweep_objects(settings: Settings) -> int:
+    """Remove what killed workers stored and no row names."""
+    store = open_store(settings.artifacts)
+    return sum(_sweep_objects(settings, store, each) for each in every_tenant(settings))
+
+
+def _sweep_objects(settings: Settings, store: ArtifactStore, tenant_id: TenantId) -> int:
+    found = orphans.old(store, tenant_id, older_than_seconds=_ORPHANED_SECONDS)
+    removed = 0
+    while page := list(islice(found, _OBJECTS)):
+        with tenant_session(tenant_id, role="worker", settings=settings) as conn:
+            unnamed = orphans.unnamed(conn, page)
+        removed += orphans.remove(store, unnamed, older_than_seconds=_ORPHANED_SECONDS)
     return removed
 
 

@@ -64,6 +64,11 @@ PERIODIC = (
         "Folders and uploads that killed workers of this machine left.",
     ),
     Periodic(
+        "sweep_objects",
+        timedelta(days=1),
+        "Objects of the store that are a day old and that no row names.",
+    ),
+    Periodic(
         "check_erasures",
         timedelta(hours=1),
         "What late writers stored of tenants that were erased within the last day.",

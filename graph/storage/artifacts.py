@@ -8,9 +8,10 @@ Which store is meant, the scheme of its address says. This is `file://`: a folde
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,8 @@ class StoredObject:
 
     key: str
     size_bytes: int
+    # Since it was stored, or was to be stored and was there.
+    age_seconds: float = field(default=0.0, compare=False)
 
 
 class Upload(Protocol):
@@ -147,7 +150,7 @@ class FileStore:
 
     def put_if_absent(self, key: str, chunks: Iterable[bytes]) -> bool:
         """See ArtifactStore."""
-        if self.head(key) is not None:
+        if self._wanted_again(key):
             return False
         with FileUpload(self._root) as upload:
             upload.write_all(chunks)
@@ -169,7 +172,8 @@ class FileStore:
         """See ArtifactStore."""
         try:
             with answers():
-                return StoredObject(key=key, size_bytes=self._path(key).stat().st_size)
+                status = self._path(key).stat()
+                return StoredObject(key, status.st_size, time.time() - status.st_mtime)
         except ArtifactNotFound:
             return None
 
@@ -205,6 +209,15 @@ class FileStore:
             except FileNotFoundError:
                 continue  # its writer was faster
         return removed
+
+    def _wanted_again(self, key: str) -> bool:
+        """Whether there is such an object, which then is a young one again: it will get its row."""
+        try:
+            with answers():
+                os.utime(self._path(key))
+        except ArtifactNotFound:
+            return False
+        return True
 
     def _path(self, key: str) -> Path:
         return self._root / checked(key)

@@ -1,5 +1,12 @@
 """A removed repository, or an old snapshot, is purged by a job like any other."""
 
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 
@@ -8,9 +15,9 @@ from graph.model.ids import JobId, RepositoryId, new_id
 from graph.model.jobs import JobState
 from graph.settings import Settings
 from graph.storage import jobs, usage
-from graph.storage.artifacts import open_store
+from graph.storage.artifacts import artifact_key, open_store
 from graph.storage.session import system_session, tenant_session
-from tests.workers.stand import Stand
+from tests.workers.stand import ROOT, Stand
 from workers import facade, housekeeping
 from workers.tasks import jobs as tasks
 
@@ -148,3 +155,57 @@ def test_a_job_is_asked_for_by_its_kind_and_parameters(stand: Stand) -> None:
     ):
         with pytest.raises(TenantValidationError):
             request(kind, **parameters)
+
+
+def test_what_killed_workers_stored_is_swept_when_it_is_old_and_nothing_else(
+    stand: Stand, ingested: JobId
+) -> None:
+    store = open_store(stand.settings.artifacts)
+    orphans = [leave(stand, f"left {number}") for number in range(3)]
+    young = leave(stand, "young")
+    again = leave(stand, "stored again")
+    archive = leave(stand, "archive", kind="audit")
+    for each in [*store.list(stand.tenant_id)]:
+        age(stand, each.key)
+    store.put_if_absent(again, [b"stored again"])
+    age(stand, young, days=0)
+    kept = {each.key for each in store.list(stand.tenant_id)} - set(orphans)
+    die_at_second_delete(stand)
+    assert len(list(store.list(stand.tenant_id))) == len(kept) + 2
+    assert housekeeping.sweep_objects(stand.settings) == 2
+    assert {each.key for each in store.list(stand.tenant_id)} == kept >= {young, again, archive}
+    assert housekeeping.sweep_objects(stand.settings) == 0
+    assert run(stand, stand.request("main", force=True)) == "succeeded"
+
+
+def leave(stand: Stand, content: str, kind: str = "facts") -> str:
+    """An object without a row."""
+    key = artifact_key(stand.tenant_id, kind, hashlib.sha256(content.encode()).digest())
+    assert open_store(stand.settings.artifacts).put_if_absent(key, [content.encode()])
+    return key
+
+
+def age(stand: Stand, key: str, days: int = 2) -> None:
+    path = Path(str(stand.settings.artifacts_url).removeprefix("file://")) / key
+    then = time.time() - days * 86400
+    os.utime(path, (then, then))
+
+
+def die_at_second_delete(stand: Stand) -> None:
+    """A sweep in a process that is killed in the middle."""
+    code = (
+        "import os, signal\n"
+        "from graph.settings import get_settings\n"
+        "from graph.storage.artifacts import FileStore\n"
+        "from workers import housekeeping\n"
+        "delete, done = FileStore.delete, []\n"
+        "def dying(store, key):\n"
+        "    if done:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    done.append(key)\n"
+        "    delete(store, key)\n"
+        "FileStore.delete = dying\n"
+        "housekeeping.sweep_objects(get_settings())\n"
+    )
+    ran = [sys.executable, "-c", code]
+    assert subprocess.run(ran, cwd=ROOT, env=stand.environment(), check=False).returncode == -9

@@ -24,6 +24,7 @@ WORK: dict[str, Callable[[Settings], int]] = {
     "archive_audit_events": housekeeping.archive_audit_events,
     "purge_repositories": housekeeping.purge_repositories,
     "sweep_scratch": housekeeping.sweep_scratch,
+    "sweep_objects": housekeeping.sweep_objects,
     "check_erasures": erasure.check_finished,
     "reconcile_refs": reconciling.reconcile_refs,
 }
