@@ -156,16 +156,26 @@ def publish_again(
     snapshot: Snapshot,
     heads: Iterable[str],
     report: dict[str, Any],
+    then: Sequence[FollowUp] = (),
 ) -> None:
     """The refs answer with a snapshot that exists; the job has succeeded without a new one.
 
     Raises LeaseLost if the job is no longer ours.
     """
     conn.execute(_WAIT_FOR_DISK)
+    if then:
+        family.hold(conn)
     job = _ours(conn, job_id, epoch)
     _move(conn, job, snapshot, heads)
     _tell(conn, job_id, epoch, snapshot)
-    holding.finish(conn, job_id=job_id, epoch=epoch, report=report, snapshot_id=snapshot.id)
+    holding.finish(
+        conn,
+        job_id=job_id,
+        epoch=epoch,
+        report=report,
+        snapshot_id=snapshot.id,
+        then=then,
+    )
 
 
 def _tell(conn: Connection, job_id: JobId, epoch: int, snapshot: Snapshot) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text
 
 from graph.errors import LeaseLost, SnapshotIncomplete
-from graph.model.jobs import ENDED, JobState
+from graph.model.jobs import ENDED, PURGE, JobState
 from graph.storage import documents, jobs, load, publish, refs, snapshots
 from graph.storage.jobs.table import jobs as jobs_table
 from graph.storage.publish import NewSnapshot
@@ -317,3 +317,22 @@ def test_publishing_waits_for_the_disk_whatever_loading_did(press):
 )
 def test_numbers_are_told_as_ranges(numbers, printed):
     assert snapshots.ranges(numbers) == printed
+
+
+def test_what_a_job_asks_for_is_made_with_its_snapshot_and_not_without(press, session):
+    held = press.start(ref="main")
+    new = press.new(press.load())
+    then = [jobs.Wanted(PURGE)]
+    late = {**held, "epoch": held["epoch"] - 1}
+    with pytest.raises(LeaseLost), session(role="worker") as conn:
+        publish.publish(conn, **late, snapshot=new, report={}, then=then)
+    with session(role="worker") as conn:
+        made = publish.publish(conn, **held, snapshot=new, report={}, then=then)
+        (first,) = jobs.list_page(conn, parent=held["job_id"], limit=9)
+        assert (first.kind, first.state) == ("purge", JobState.QUEUED)
+        jobs.cancel(conn, job_id=first.id)
+    again = press.start(ref="main")
+    with session(role="worker") as conn:
+        publish.publish_again(conn, **again, snapshot=made, heads=(), report={}, then=then)
+    with session() as conn:
+        assert len(jobs.list_page(conn, parent=again["job_id"], limit=9)) == 1
