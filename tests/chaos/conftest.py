@@ -1,16 +1,14 @@
-"""One stack for all schedules of a test process; one that broke is not used again."""
+"""One stack for the schedules of a test process; one that broke is not used again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.chaos.yard import Yard
 
-Fresh = Callable[[], Yard]
 
-
-@pytest.fixture(scope="session")
-def yards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Yard]]:
+@pytest.fixture(scope="module")
+def yards() -> Iterator[list[Yard]]:
     """The one in use, if there is one."""
     used: list[Yard] = []
     yield used

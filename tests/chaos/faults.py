@@ -26,21 +26,6 @@ from tests.workers.stand import ROOT
 Fault = Callable[[Yard, Random, Sequence[Place]], str]
 
 STAGES = ("checkout", "inventory", "parse", "resolve", "load", "publish", "published")
-# Asked for by a file; see `interfering`.
-DATABASE = (
-    "copy",
-    "before any commit",
-    "after any commit",
-    "before publishing commit",
-    "after publishing commit",
-)
-STORE = (
-    "store is slow",
-    "store keeps nothing",
-    "store forgets to answer",
-    "store gives nothing",
-    "store takes nothing",
-)
 _LOOKS = 40
 
 
@@ -170,17 +155,6 @@ def end_sessions(yard: Yard, _random: Random, _places: Sequence[Place]) -> str:
     return ""
 
 
-def at_a_place(names: Sequence[str]) -> Fault:
-    """One of the faults that are asked for by a file."""
-
-    def fault(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
-        name = random.choice(names)
-        (yard.faults / name).touch()
-        return name
-
-    return fault
-
-
 def stale_messages(yard: Yard, random: Random, places: Sequence[Place]) -> str:
     """Messages that came before, twice, in another order, and some that nobody would send."""
     messages: list[dict[str, object]] = [{"surprise": True}]
@@ -231,13 +205,27 @@ FAULTS: dict[str, Fault] = {
     "stall the broker": stall_the_broker,
     "restart the database": restart_the_database,
     "end sessions": end_sessions,
-    "lose the database": at_a_place(DATABASE),
-    "lose the database in the middle": at_a_place(DATABASE),
-    "lose the store": at_a_place(STORE),
-    "fill the disk": at_a_place(("full disk", *(f"full {stage}" for stage in STAGES))),
-    "die at a stage": at_a_place([f"die {stage}" for stage in STAGES]),
     "stale messages": stale_messages,
     "nothing": nothing,
+}
+# Faults that wait for a worker at a place, asked for by a file; see `interfering`.
+PLACES: dict[str, tuple[str, ...]] = {
+    "lose the database while copying": ("copy",),
+    "lose the database around a commit": (
+        "before any commit",
+        "after any commit",
+        "before publishing commit",
+        "after publishing commit",
+    ),
+    "lose the store": (
+        "store is slow",
+        "store keeps nothing",
+        "store forgets to answer",
+        "store gives nothing",
+        "store takes nothing",
+    ),
+    "fill the disk": ("full disk", *(f"full {stage}" for stage in STAGES)),
+    "die at a stage": tuple(f"die {stage}" for stage in STAGES),
 }
 
 

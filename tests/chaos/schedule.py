@@ -14,7 +14,7 @@ from graph.model import names
 from graph.model.ids import JobId
 from graph.model.jobs import JobState
 from graph.storage import locks
-from tests.chaos.faults import FAULTS, pool_children
+from tests.chaos.faults import FAULTS, PLACES, pool_children
 from tests.chaos.interfering import POISON
 from tests.chaos.invariants import violations
 from tests.chaos.yard import VERSIONS, WORKERS, Place, Yard
@@ -23,6 +23,10 @@ from tests.workers.digest import Rows
 QUIET_SECONDS = 100.0
 ANSWER_SECONDS = 90.0
 TENANTS = 2
+REACHED_SECONDS = 4.0
+POISONED = 0.15
+INGESTIONS = "/v1/repositories/{}/ingestions"
+Answered = Future[dict[str, str] | None]
 # Answers that say no for good: a job that has ended meanwhile is not cancelled, and the like.
 REFUSALS = {404, 409}
 
@@ -36,8 +40,9 @@ class Schedule:
         self.told: list[str] = []
         self.places = [yard.place() for _ in range(TENANTS)]
         self.versions = dict.fromkeys(range(TENANTS), 1)
-        self.asked: list[tuple[Place, Future[dict[str, str] | None]]] = []
+        self.asked: list[tuple[Place, Answered]] = []
         self.accepted: list[tuple[Place, UUID]] = []
+        self.remains: list[str] = []
         self.clients = ThreadPoolExecutor(4)
 
     def play(self) -> None:
@@ -45,95 +50,113 @@ class Schedule:
             for _ in range(self.random.randint(1, 2)):
                 self.act()
             time.sleep(self.random.uniform(0, 0.8))
-            name = self.random.choice(sorted(FAULTS))
-            what = FAULTS[name](self.yard, self.random, self.places)
-            self.told.append(f"[{name}] {what}".strip())
+            name = self.random.choice(sorted([*FAULTS, *PLACES]))
+            if name in PLACES:
+                self.told.append(f"[{name}] {self.lie_in_wait(name)}")
+            else:
+                what = FAULTS[name](self.yard, self.random, self.places)
+                self.told.append(f"[{name}] {what}".strip())
             time.sleep(self.random.uniform(0, 0.5))
             self.yard.whole()
-        if self.random.random() < 0.15:
+        if self.random.random() < POISONED:
             self.poison()
+
+    def lie_in_wait(self, name: str) -> str:
+        """A fault at a place, and a request that leads a worker there."""
+        where = self.random.choice(PLACES[name])
+        (self.yard.faults / where).touch()
+        self.ingest(self.random.randrange(TENANTS), force=self.random.random() < 0.6)
+        deadline = time.monotonic() + REACHED_SECONDS
+        while (self.yard.faults / where).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return where
 
     def act(self) -> None:
         """What people do; each asks beside the others and asks again until there is an answer."""
         number = self.random.randrange(TENANTS)
         place = self.places[number]
-        key = str(UUID(int=self.random.getrandbits(128), version=4))
-        force = self.random.random() < 0.4
         drawn = self.random.random()
-        known = [job_id for of, job_id in self.accepted_now() if of is place]
-        if drawn < 0.25 and known:
-            self.told.append(f"t{number} cancels")
-            self.ask(place, f"/v1/jobs/{self.random.choice(known)}/cancel", key, None)
-        elif drawn < 0.35 and known:
-            self.told.append(f"t{number} retries")
-            self.ask(place, f"/v1/jobs/{self.random.choice(known)}/retry", key, None)
+        earlier = [future for of, future in self.asked if of is place]
+        if drawn < 0.35 and earlier:
+            verb = "cancel" if drawn < 0.25 else "retry"
+            self.told.append(f"t{number} {verb}")
+            self.ask(place, verb, None, about=self.random.choice(earlier))
         elif drawn < 0.42:
-            self.told.append(f"t{number} purges")
+            self.told.append(f"t{number} purge")
             wanted = {"repository_id": str(place.repository.id)}
-            self.ask(place, "/v1/jobs", key, {"kind": "purge", "parameters": wanted})
+            self.ask(place, "/v1/jobs", {"kind": "purge", "parameters": wanted})
         else:
-            if drawn < 0.6 and self.versions[number] < len(VERSIONS):
+            if drawn < 0.65 and self.versions[number] < len(VERSIONS):
                 place.repo.commit(VERSIONS[self.versions[number]])
                 self.versions[number] += 1
-                self.told.append(f"t{number} commits")
-            self.ingest(place, key, force=force)
-            self.told.append(f"t{number} ingests")
+                self.told.append(f"t{number} commit")
+            self.ingest(number, force=self.random.random() < 0.4)
 
-    def ingest(self, place: Place, key: str, *, force: bool) -> None:
+    def ingest(self, number: int, *, force: bool) -> None:
         ref = self.random.choice((None, None, "main", "refs/heads/main"))
         body = {"force": force, **({"ref": ref} if ref else {})}
-        self.ask(place, f"/v1/repositories/{place.repository.id}/ingestions", key, body)
+        self.told.append(f"t{number} ingest {ref or ''}{' anew' if force else ''}".strip())
+        self.ask(self.places[number], INGESTIONS, body)
 
     def poison(self) -> None:
         """A repository that takes every worker with it that parses it."""
-        place = self.yard.place(POISON)
-        self.places.append(place)
         self.told.append("a poison repository")
-        self.ask(place, f"/v1/repositories/{place.repository.id}/ingestions", str(UUID(int=1)), {})
+        self.places.append(self.yard.place(POISON))
+        self.ask(self.places[-1], INGESTIONS, {})
 
-    def ask(self, place: Place, path: str, key: str, body: dict[str, object] | None) -> None:
-        future = self.clients.submit(self._ask, place, path, key, body)
-        self.asked.append((place, future))
+    def ask(
+        self,
+        place: Place,
+        path: str,
+        body: dict[str, object] | None,
+        *,
+        about: Answered | None = None,
+    ) -> None:
+        """Ask the API; about a job, as soon as that one's own request was answered."""
+        key = str(UUID(int=self.random.getrandbits(128), version=4))
+        self.asked.append((place, self.clients.submit(self._ask, place, path, key, body, about)))
 
     def _ask(
-        self, place: Place, path: str, key: str, body: dict[str, object] | None
+        self,
+        place: Place,
+        path: str,
+        key: str,
+        body: dict[str, object] | None,
+        about: Answered | None,
     ) -> dict[str, str] | None:
         """The job that the API answered with; None if it said no."""
-        url = f"http://127.0.0.1:{self.yard.settings.codeloom_port}{path}"
+        if about is not None:
+            job = about.result()
+            if job is None:
+                return None
+            path = f"/v1/jobs/{job['id']}/{path}"
+        path = path.format(place.repository.id)
         headers = {"authorization": f"Bearer {place.secret}", "idempotency-key": key}
+        url = f"http://127.0.0.1:{self.yard.settings.codeloom_port}{path}"
         deadline = time.monotonic() + ANSWER_SECONDS
         said = "nothing"
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
                 answer = httpx.post(url, headers=headers, json=body, timeout=30)
                 if answer.is_success:
-                    job: dict[str, str] = answer.json()
-                    return job
+                    accepted: dict[str, str] = answer.json()
+                    return accepted
                 said = answer.text
-                if (
-                    answer.status_code in REFUSALS
-                    and answer.json()["code"] != "request_in_progress"
-                ):
+                if answer.status_code in REFUSALS:
                     return None
-                assert answer.status_code >= 500 or answer.status_code in {409, 429}, said
+                assert answer.status_code >= 500 or answer.status_code == 429, said
             time.sleep(0.2)
         raise AssertionError(f"no answer of {path} in time: {said}")
-
-    def accepted_now(self) -> list[tuple[Place, UUID]]:
-        """Jobs of requests that have been answered, in the order in which they were made."""
-        found = []
-        for place, future in self.asked:
-            if future.done() and (job := future.result()) is not None:
-                found.append((place, UUID(job["id"])))
-        return found
 
     def settle(self, seconds: float = QUIET_SECONDS) -> None:
         """Mend all and leave it alone until no job is unfinished, for so long at most."""
         for fault in self.yard.faults.iterdir():
+            self.told.append(f"not reached: {fault.name}")
             fault.unlink(missing_ok=True)
         self.yard.whole()
         self.clients.shutdown(wait=True)
-        self.accepted = self.accepted_now()
+        answered = [(place, future.result()) for place, future in self.asked]
+        self.accepted = [(place, UUID(job["id"])) for place, job in answered if job is not None]
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self.quiet():
             # Whoever waits for another try, or for room, has waited long enough.
@@ -152,7 +175,7 @@ class Schedule:
     def sweep(self, seconds: float) -> None:
         """A day passes, as for what killed workers left, and what runs by the clock is due."""
         deadline = time.monotonic() + seconds
-        while self.left() and time.monotonic() < deadline:
+        while (remains := self.left()) and time.monotonic() < deadline:
             for part in self.uploads():
                 with contextlib.suppress(FileNotFoundError):
                     os.utime(part, (0, 0))
@@ -161,6 +184,7 @@ class Schedule:
                 " where name = 'sweep_scratch' and next_run_at > now() + interval '3 s'"
             )
             time.sleep(0.5)
+        self.remains = remains
 
     def uploads(self) -> list[Path]:
         return list((self.yard.folder / "artifacts" / "uploads").glob("*"))
@@ -169,13 +193,19 @@ class Schedule:
         """What is there that should not be, once nothing is under way."""
         found = [f"scratch: {path.name}" for path in self.yard.settings.scratch.glob("*")]
         found += [f"upload: {path.name}" for path in self.uploads()]
+        ((held,),) = self.yard.ask(
+            "select count(*) from pg_locks where locktype = 'advisory' and granted"
+            " and database = (select oid from pg_database where datname = current_database())"
+        )
+        if held > self.yard.lock_holders():
+            found.append(f"advisory locks: {held}")
         busy = set(self.yard.below(*WORKERS)) - pool_children(self.yard)
         found += [f"below a worker: {pid}" for pid in busy]
         found += [f"adopted: {pid}" for pid in self.yard.adopted()]
         return found
 
     def broken(self) -> list[str]:
-        found = [f"left behind {what}" for what in self.left()]
+        found = [f"left behind {what}" for what in self.remains]
         found += [*self.lost(), *self.broken_rows()]
         for number, place in enumerate(self.places):
             found += self.wrong(number, place)

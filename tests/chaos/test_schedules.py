@@ -8,7 +8,7 @@ from tests.chaos.schedule import Schedule
 from tests.chaos.yard import Yard
 
 FIRST = int(os.environ.get("SEED") or 1)
-COUNT = int(os.environ.get("COUNT") or 50)
+COUNT = int(os.environ.get("COUNT") or 200)
 
 
 def run(yard: Yard, seed: int) -> None:
@@ -17,7 +17,8 @@ def run(yard: Yard, seed: int) -> None:
     schedule.play()
     schedule.settle()
     broken = schedule.broken()
-    assert not broken, f"SEED={seed}: {broken} after {schedule.told}\n{yard.told()}"
+    print(f"SEED={seed}: {', '.join(schedule.told)}")
+    assert not broken, f"SEED={seed}: {broken}\n{yard.told()}"
     yard.sound = True
 
 
