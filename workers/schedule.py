@@ -69,6 +69,11 @@ PERIODIC = (
         "Objects of the store that are a day old and that no row names.",
     ),
     Periodic(
+        "check_snapshot",
+        timedelta(hours=6),
+        "A snapshot, drawn from all that are published, is made anew and compared.",
+    ),
+    Periodic(
         "check_erasures",
         timedelta(hours=1),
         "What late writers stored of tenants that were erased within the last day.",

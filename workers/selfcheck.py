@@ -1,0 +1,158 @@
+"""Is what we answer what the code says? One published snapshot is made anew and compared.
+
+Made from its commit alone, without anything that earlier ingestions left, in a scratch folder: the
+product's own rows and objects are read and never written. Where the two differ, operators are told
+by an error in the log; the snapshot goes on answering until somebody has looked at it.
+"""
+
+import os
+import random
+import time
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+
+from graph.errors import BudgetExceeded, CodeloomError, StorageError
+from graph.model.ids import TenantId
+from graph.settings import Settings
+from graph.storage import sampling
+from graph.storage.artifacts import FileStore, artifact_key
+from graph.storage.facts import FactsLibrary
+from graph.storage.facts_packs import KIND, PackWriter
+from graph.storage.sampling import Identity, Sample
+from graph.storage.session import tenant_session
+from parsers.sandbox import ParserPool, SandboxLimits
+from parsers.skips import SkipReason
+from workers import scratch, stopping
+from workers.git import remotes
+from workers.git.blobs import BlobReader
+from workers.git.tree import TreeLimits
+from workers.stages import checkout
+from workers.stages.inventory import InventoryLimits, inventory
+from workers.stages.parse import ParsedFiles, parse_files
+from workers.stages.resolve import Kept, Resolution
+from workers.tenantry import every_tenant
+from workers.version import pipeline_version
+
+# Of a larger one, making it anew would take what tenants wait for.
+_MOST_DOCUMENTS = 5000
+_SECONDS = 8 * 60.0
+# How many tenants are asked for a snapshot before it is given up for this time.
+_MOST_TENANTS = 100
+# What depends on how busy the machine was, then or now: nothing can be said of such a snapshot.
+_BY_CHANCE = {SkipReason.TIMEOUT, SkipReason.MEMORY, SkipReason.CRASHED}
+
+_log = structlog.get_logger(__name__)
+
+
+def check_snapshot(settings: Settings) -> int:
+    """Check one snapshot of whichever tenant; returns how many differ: none, or one."""
+    tenants = list(every_tenant(settings))
+    random.shuffle(tenants)
+    for tenant_id in tenants[:_MOST_TENANTS]:
+        with tenant_session(tenant_id, role="worker", settings=settings) as conn:
+            version = pipeline_version()
+            sample = sampling.draw(conn, pipeline=version, most_documents=_MOST_DOCUMENTS)
+        if sample is not None:
+            return int(not _checked(settings, tenant_id, sample))
+    return 0
+
+
+def _checked(settings: Settings, tenant_id: TenantId, sample: Sample) -> bool:
+    """Whether nothing is wrong with it, as far as can be found out."""
+    about = {"tenant_id": str(tenant_id), "snapshot_id": str(sample.id)}
+    try:
+        with scratch.folder(settings.scratch, f"check.{uuid4().hex}") as folder:
+            made = _make(settings, tenant_id, sample, folder)
+    except StorageError:
+        raise
+    except CodeloomError as error:
+        # The remote may have gone, or have forgotten the commit.
+        _log.info("selfcheck.not_made", error=error.code, **about)
+        return True
+    if made is None:
+        _log.info("selfcheck.undecided", **about)
+        return True
+    missing, surplus = len(made - sample.documents), len(sample.documents - made)
+    if missing or surplus or sample.incomplete:
+        _log.error(
+            "selfcheck.differs",
+            missing=missing,
+            surplus=surplus,
+            incomplete=sample.incomplete,
+            **about,
+        )
+        return False
+    _log.info("selfcheck.equal", documents=len(made), **about)
+    return True
+
+
+def _make(
+    settings: Settings, tenant_id: TenantId, sample: Sample, folder: Path
+) -> frozenset[Identity] | None:
+    """The documents of the commit, made anew; None where chance had a hand in it."""
+    access = checkout.access(
+        settings,
+        folder,
+        seconds=min(settings.checkout_timeout_seconds, _SECONDS),
+        file_bytes=settings.max_clone_bytes,
+        should_stop=stopping.announced,
+    )
+    remote = remotes.parse(sample.url, allow_local=settings.allow_local_repositories)
+    opened = checkout.checkout(checkout.locate(remote, sample.commit, access), access)
+    library = FactsLibrary(FileStore(folder / "facts"))
+    with BlobReader(opened.checkout, max_bytes=settings.max_file_bytes) as blobs:
+        parsed = _parse(settings, tenant_id, opened, blobs, library, folder / "facts")
+    if any(skipped.reason in _BY_CHANCE for skipped in parsed.skipped):
+        return None
+    resolution = Resolution(parsed, library, repository=sample.repository, previous=None)
+    rows = resolution.run(on_progress=lambda _: None, should_stop=stopping.announced)
+    made = [each.document for each in rows if not isinstance(each, Kept)]
+    if stopping.announced():
+        return None
+    return frozenset((each.path, each.fingerprint, each.resolution) for each in made)
+
+
+def _parse(
+    settings: Settings,
+    tenant_id: TenantId,
+    opened: checkout.Opened,
+    blobs: BlobReader,
+    library: FactsLibrary,
+    facts: Path,
+) -> ParsedFiles:
+    until = time.monotonic() + _SECONDS
+    limits = InventoryLimits(
+        file_bytes=settings.max_file_bytes,
+        files=settings.max_files_per_repository,
+        tree=TreeLimits(entries=settings.max_paths_per_repository),
+    )
+    sandbox = SandboxLimits(
+        file_seconds=settings.parse_timeout_seconds, memory_bytes=settings.parse_memory_bytes
+    )
+    go_on = partial(_go_on, until)
+    found = inventory(opened.checkout, blobs, limits, on_progress=go_on)
+    processes = settings.parse_processes or len(os.sched_getaffinity(0))
+    with (
+        PackWriter(FileStore(facts), tenant_id) as pack,
+        ParserPool(processes, sandbox) as pool,
+    ):
+        parsed = parse_files(
+            found,
+            blobs,
+            library=library,
+            pack=pack,
+            pool=pool,
+            on_progress=go_on,
+            should_stop=stopping.announced,
+        )
+        if len(pack):
+            library.add(artifact_key(tenant_id, KIND, pack.close().sha256))
+    return parsed
+
+
+def _go_on(until: float, _done: int) -> None:
+    if time.monotonic() > until:
+        raise BudgetExceeded("The check took too long.")
