@@ -1,6 +1,7 @@
 """A PostgreSQL and a Valkey of the chaos suite alone, to be stopped, restarted and frozen."""
 
 import asyncio
+import ctypes
 import os
 import shutil
 import signal
@@ -14,6 +15,8 @@ from service.embedded.process import ProcessSpec
 from service.embedded.valkey import ValkeyServer
 
 START_SECONDS = 120
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Servers:
@@ -86,6 +89,7 @@ class Servers:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=end_with_us,  # noqa: PLW1509  it asks the kernel and ends
                 **(identity.spawn_arguments() if identity else {}),
             )
         self._processes[specification.name] = process
@@ -98,3 +102,8 @@ class Servers:
 
 async def _ready(specification: ProcessSpec) -> bool:
     return await specification.ready()
+
+
+def end_with_us() -> None:
+    """Runs in a child before it becomes what it is to be: a test run that is killed leaves none."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -25,7 +25,7 @@ from graph.storage.engine import SCHEMA
 from graph.storage.jobs import Job
 from graph.storage.repositories import Repository
 from graph.storage.session import system_session, tenant_session
-from tests.chaos.servers import Servers
+from tests.chaos.servers import Servers, end_with_us
 from tests.service.serving import free_port
 from tests.workers.digest import Rows, graph
 from tests.workers.gitrepo import Repo
@@ -188,6 +188,7 @@ class Yard:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=end_with_us,  # noqa: PLW1509  it asks the kernel and ends
             )
 
     def environment(self) -> dict[str, str]:
