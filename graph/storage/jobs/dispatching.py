@@ -4,9 +4,11 @@ Needs a session for `dispatch`. Publishing the messages is the caller's business
 a message that gets lost is healed by the lease that a dispatched job has as well.
 
 Fairness is weighted: of two tenants whose plans weigh 1 and 3, the second has three jobs under way
-for each one of the first while both have work, and nobody has a second job while somebody else's
-first one waits longer than that. Large repositories have fewer of the slots than there are, so that
-some are always left for the many small ones.
+for each one of the first while both have work, and nobody has a second job while somebody else
+waits for a first one. Where there are fewer slots than tenants, they take turns, again by weight:
+how long a tenant's last turn is ago counts as often as its plan weighs. So no queue, however long
+and old, keeps another waiting for more than its turns. Large repositories have fewer of the slots
+than there are, so that some are always left for the many small ones.
 """
 
 from dataclasses import dataclass
@@ -24,8 +26,8 @@ _ALONE = names.shared_lock("pick")
 
 _PICK = text("""
 -- Move the next jobs from queued to dispatched. Tenants take turns: whoever has fewest jobs under
--- way for the weight of its plan comes first, then whoever waits longest. Inside a tenant:
--- priority, then age; large ones that find no slot are passed over.
+-- way for the weight of its plan comes first, then whoever's last turn is longest ago. Inside a
+-- tenant: priority, then age; large ones that find no slot are passed over.
 with live as (
   select tenant_id, count(*) as jobs, count(*) filter (where large) as large from jobs
   where state in ('dispatched', 'running') group by tenant_id
@@ -38,17 +40,23 @@ capacity as (
 ),
 room as (
   select t.tenant_id, p.weight, coalesce(l.jobs, 0) as live,
-    least(limit_of(t.limits, p.limits, 'running_jobs') - coalesce(l.jobs, 0), c.jobs) as free
+    least(limit_of(t.limits, p.limits, 'running_jobs') - coalesce(l.jobs, 0), c.jobs) as free,
+    p.weight * extract(epoch from now() - coalesce(s.at, 'epoch')) as due
   from capacity c cross join tenants t join plans p on p.code = t.plan
     left join live l using (tenant_id)
+    left join lateral (
+      select dispatched_at as at from jobs
+      where tenant_id = t.tenant_id and dispatched_at is not null
+      order by dispatched_at desc limit 1
+    ) s on true
   where t.state = 'active'
 ),
 -- The first job of each tenant. What would come after the first ones of as many tenants as there
 -- are slots gets none of them: no queue needs to be read any further than that.
 head as (
-  select r.*, s.large, (r.live + 1) / r.weight as turn,
-    row_number() over (partition by s.large order by (r.live + 1) / r.weight, q.run_at, q.job_id)
-      as place
+  select r.*, s.large, r.live / r.weight as turn,
+    row_number() over (partition by s.large
+      order by r.live / r.weight, r.due desc, q.run_at, q.job_id) as place
   from room r cross join (values (false), (true)) s (large) cross join lateral (
     select j.run_at, j.job_id from jobs j
     where j.tenant_id = r.tenant_id and j.large = s.large and j.state = 'queued'
@@ -67,7 +75,7 @@ last as (
   select max(h.turn) as turn from head h join capacity c on h.place = c.jobs where not h.large
 ),
 candidate as (
-  select h.tenant_id, h.weight, h.live, h.free, q.*,
+  select h.tenant_id, h.weight, h.live, h.free, h.due, q.*,
     row_number() over (partition by h.tenant_id order by q.priority, q.run_at, q.job_id) as nth,
     row_number() over (partition by h.tenant_id, q.repository, q.flight
       order by q.priority, q.run_at, q.job_id) as in_flight
@@ -82,12 +90,12 @@ candidate as (
           and f.state in ('dispatched', 'running')
       )
     order by j.priority, j.run_at, j.job_id
-    limit greatest(least(h.free, ceil(last.turn * h.weight - h.live)), 0)
+    limit greatest(least(h.free, ceil(last.turn * h.weight - h.live) + 1), 0)
   ) q
 ),
 placed as (
   select *, row_number() over (partition by large
-    order by (live + nth) / weight, run_at, job_id) as place
+    order by (live + nth - 1) / weight, due desc, run_at, job_id) as place
   from candidate
   where (in_flight = 1 or flight is null) and (not large or nth <= free)
 ),
@@ -97,18 +105,22 @@ fitting as (
   from placed p cross join capacity c where not p.large or p.place <= c.large
 ),
 chosen as (
-  select tenant_id, job_id from fitting where turn <= free
-  order by (live + turn) / weight, run_at, job_id
+  select tenant_id, job_id, row_number() over (
+    order by (live + turn - 1) / weight, due desc, run_at, job_id) as place
+  from fitting where turn <= free
+  order by place
   limit (select jobs from capacity)
 ),
 -- What somebody else is changing is left for the next pass: nobody's transaction holds up the rest.
 free_to_take as (
-  select j.tenant_id, j.job_id from chosen c join jobs j using (tenant_id, job_id)
+  select j.tenant_id, j.job_id, c.place from chosen c join jobs j using (tenant_id, job_id)
   where j.state = 'queued'
   for no key update of j skip locked
 )
 update jobs j
-set state = 'dispatched', epoch = j.epoch + 1, dispatched_at = now(),
+set state = 'dispatched', epoch = j.epoch + 1,
+  -- Whoever had the last turn of this pass is the last one in the next.
+  dispatched_at = now() + c.place * interval '1 microsecond',
   celery_task_id = j.job_id || cast(:joint as text) || (j.epoch + 1),
   lease_owner = null, lease_until = now() + make_interval(secs => :lease_seconds)
 from free_to_take c

@@ -123,3 +123,10 @@ Index(
 Index("jobs_repository", jobs.c.tenant_id, jobs.c.repository, jobs.c.job_id)
 # For whoever looks after all tenants.
 Index("jobs_dead", jobs.c.job_id, postgresql_where=text("state = 'dead'"))
+# When a tenant last had its turn.
+Index(
+    "jobs_turns",
+    jobs.c.tenant_id,
+    jobs.c.dispatched_at,
+    postgresql_where=jobs.c.dispatched_at.is_not(None),
+)
