@@ -176,7 +176,7 @@ def test_a_job_that_heeds_no_limit_has_failed_before_its_process_is_ended(
 
     monkeypatch.setattr(failpoints, "_stick", stick)
     job_id = stand.request()
-    changed = {"job_hard_limit_seconds": 2, "codeloom_failpoint": "parse:stick"}
+    changed = {"job_hard_limit_seconds": 5, "codeloom_failpoint": "checkout:stick"}
     assert run_here(stand, job_id, **changed) == "lease_lost"
     assert told == ["budget_exceeded"]
     job = stand.job(job_id)
