@@ -159,7 +159,7 @@ def test_a_job_that_heeds_its_soft_limit_fails_at_it(
     stand.repo.commit(FILES)
     monkeypatch.setattr(failpoints, "_WAIT_SECONDS", 1.5)
     job_id = stand.request()
-    changed = {"job_soft_limit_seconds": 1, "codeloom_failpoint": "parse:wait"}
+    changed = {"job_soft_limit_seconds": 1, "codeloom_failpoint": "checkout:wait"}
     assert run_here(stand, job_id, **changed) == "failed"
     assert stand.job(job_id).error_code == "budget_exceeded"
 
