@@ -1,5 +1,6 @@
 # One image for every process; the command chooses which:
 #   api | dispatcher | worker [celery options] | beat | migrate
+#   worker-git | worker-parse | worker-embed | worker-maintenance [celery options]
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /build
