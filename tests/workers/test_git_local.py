@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -244,6 +245,16 @@ class TestUncommittedWork:
             " The commit was ingested."
         )
         assert (repo.path / ".git" / "index").read_bytes() == before
+
+    def test_a_file_that_was_changed_in_the_second_it_was_committed_is_counted(
+        self, repo: Repo, tmp_path: Path
+    ) -> None:
+        # At the beginning of a second, so that all of it happens in one.
+        time.sleep(1 - time.time() % 1)
+        repo.commit({"a.py": "a = 1\n"})
+        repo.write({"a.py": "a = 2\n"})
+        time.sleep(1)
+        assert "1 changed file" in (self.note(repo, tmp_path) or "")
 
     def test_a_repository_without_work_tree_needs_no_note(self, tmp_path: Path, repo: Repo) -> None:
         repo.commit({"a.py": "a = 1\n"})

@@ -100,7 +100,8 @@ def uncommitted(
     index = repository.git_dir / "index"
     if repository.work_tree is None or not index.is_file():
         return None
-    shutil.copyfile(index, scratch / "index")
+    # With its time: by that git knows which files may have changed in the second they were added.
+    shutil.copy2(index, scratch / "index")
     (scratch / "HEAD").write_text(f"{commit}\n")
     exclude = repository.common_dir / "info" / "exclude"
     try:
