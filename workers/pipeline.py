@@ -31,11 +31,12 @@ from workers.git.tree import TreeLimits
 from workers.lease import Lease
 from workers.stages import checkout, publish
 from workers.stages.checkout import Access, Located, Opened
-from workers.stages.history import History, no_history, open_history
+from workers.stages.history import History, add_earlier, new_history
 from workers.stages.inventory import Inventory, InventoryLimits, inventory
 from workers.stages.load import check_room, load
 from workers.stages.parse import ParsedFiles, parse_files
 from workers.stages.resolve import Resolution
+from workers.storing import Stored
 from workers.timing import Stopwatch
 from workers.version import pipeline_version
 
@@ -48,7 +49,8 @@ def ingest(held: Lease, settings: Settings) -> None:
     Of a large one, only as far as to what others shall parse: then the job waits for them.
     """
     ingestion = Ingestion(held, settings)
-    with scratch.folder(settings.scratch, f"{held.job.id}.{held.job.epoch}") as folder:
+    name = f"{held.job.id}.{held.job.epoch}"
+    with ingestion.stored, scratch.folder(settings.scratch, name) as folder:
         access = ingestion.access(folder)
         located = ingestion.locate(access)
         if not ingestion.answer_unchanged(located, access):
@@ -57,7 +59,7 @@ def ingest(held: Lease, settings: Settings) -> None:
             if made is None:
                 return
             ingestion.publish(located, opened, made)
-    wide.clean_up(held.job, open_store(settings.artifacts), settings)
+    wide.clean_up(held.job, settings)
 
 
 class Made(NamedTuple):
@@ -80,6 +82,7 @@ class Ingestion:
         # What children of the job have parsed.
         self.shards: list[PackReader] = []
         self.budget = budget.limits(settings, self.job.allowance)
+        self.stored = Stored(self.job, settings)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -151,22 +154,22 @@ class Ingestion:
     def make(self, located: Located, opened: Opened) -> Made | None:
         """The graph of the commit, with what earlier ingestions left or, if need be, without.
 
+        Always without if the job is forced: it was asked for by somebody who doubts what is there.
         None if the job now waits for others to parse it.
-
-        Unless the job is forced: then it is asked for by whoever doubts what is there.
         """
         store = open_store(self.settings.artifacts)
         self.shards = wide.results(self.job, store, self.settings)
         if not self.job.force:
             try:
+                history = new_history(self.job, store, self.stored.announce)
                 names = publish.heads(self.job, located.target)
                 with self.watch.stage("inventory"):
-                    history = open_history(self.job, names, store, self.settings)
+                    add_earlier(history, self.job, names, self.settings)
                 return self._make(opened, history)
             except (ArtifactDamaged, ArtifactNotFound) as error:
                 _log.warning("ingest.history_unusable", error=error.code)
                 self.shards = []
-        return self._make(opened, no_history(self.job, store))
+        return self._make(opened, new_history(self.job, store, self.stored.announce))
 
     def _make(self, opened: Opened, history: History) -> Made | None:
         with BlobReader(opened.checkout, max_bytes=self.settings.max_file_bytes) as blobs:
@@ -218,7 +221,7 @@ class Ingestion:
         processes = settings.parse_processes or len(os.sched_getaffinity(0))
         with (
             self.stage("parse"),
-            PackWriter(history.store, self.job.tenant_id) as pack,
+            PackWriter(history.store, self.job.tenant_id, announce=history.announce) as pack,
             ParserPool(processes, limits) as pool,
         ):
             parsed = parse_files(
@@ -276,7 +279,6 @@ class Ingestion:
         with self.stage("publish"):
             said = report.report(located.target, made.parsed, made.record, opened.notes)
             resolution = made.history.keep_record(made.record)
-            made.history.enter(self.job, self.settings)
             self.reach("uploaded")
             self.go_on()
             snapshot = NewSnapshot(
@@ -289,6 +291,7 @@ class Ingestion:
                 heads=publish.heads(self.job, located.target),
                 facts_packs=tuple(made.history.packs),
                 resolution=resolution,
+                artifacts=tuple(made.history.made),
             )
         published = publish.publish(
             self.job, snapshot, report.timed(said, self.watch.times()), settings=self.settings

@@ -7,10 +7,11 @@ from functools import partial
 from typing import TypeVar
 
 from graph.settings import Settings
-from graph.storage import jobs, purging
-from graph.storage.artifacts import artifact_key, open_store
+from graph.storage import jobs, pending, purging
+from graph.storage.pending import Pending
 from graph.storage.purging import Removed, Retention
 from graph.storage.session import Connection, tenant_session
+from workers import storing
 from workers.lease import Lease
 
 # What one transaction removes: short enough that a cancelled purge stops within seconds.
@@ -89,26 +90,23 @@ class _Purge:
                 return removed
 
     def remove_artifacts(self) -> int:
-        """Those that no snapshot names: first the row, and after its commit the object.
-
-        Killed between the two, an object is left that no row names, which is merely rubbish.
-        """
-        store = open_store(self._settings.artifacts)
-        forget = partial(
-            purging.forget_artifacts,
-            repository=self._repository,
-            everything=self._everything,
-            batch=_ARTIFACTS,
-        )
+        """Those that no snapshot names: first the row, and after its commit the object."""
         removed = 0
         while True:
-            forgotten = self._piece(forget)
-            for artifact in forgotten:
-                tenant_id = self._held.job.tenant_id
-                store.delete(artifact_key(tenant_id, artifact.kind, artifact.sha256))
-            removed += len(forgotten)
-            if len(forgotten) < _ARTIFACTS:
+            discarded = self._piece(self._discard)
+            storing.settle(self._settings, self._held.job.tenant_id, discarded)
+            removed += len(discarded)
+            if len(discarded) < _ARTIFACTS:
                 return removed
+
+    def _discard(self, conn: Connection) -> list[Pending]:
+        forgotten = purging.forget_artifacts(
+            conn, repository=self._repository, everything=self._everything, batch=_ARTIFACTS
+        )
+        job = self._held.job
+        discarded = [Pending(job.id, job.epoch, each.kind, each.sha256) for each in forgotten]
+        pending.discard(conn, discarded)
+        return discarded
 
     def _piece(self, remove: Callable[[Connection], Piece]) -> Piece:
         self._held.check()

@@ -69,6 +69,11 @@ PERIODIC = (
         "Objects of the store that are a day old and that no row names.",
     ),
     Periodic(
+        "settle_artifacts",
+        timedelta(minutes=5),
+        "Objects that killed workers had announced, or were about to remove.",
+    ),
+    Periodic(
         "check_snapshot",
         timedelta(hours=6),
         "A snapshot, drawn from all that are published, is made anew and compared.",

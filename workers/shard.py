@@ -3,15 +3,17 @@
 import os
 
 from graph.settings import Settings
-from graph.storage import artifact_rows, jobs
-from graph.storage.artifacts import artifact_key, open_store
+from graph.storage import jobs, pending
+from graph.storage.artifacts import Artifact, artifact_key, open_store
 from graph.storage.facts_packs import PackReader, PackWriter
+from graph.storage.jobs import ClaimedJob
 from graph.storage.session import tenant_session
 from parsers.sandbox import ParserPool, SandboxLimits
 from workers import failpoints
 from workers.budget import Budget
 from workers.lease import Lease
 from workers.stages import shards
+from workers.storing import Stored
 
 
 def parse(held: Lease, settings: Settings) -> None:
@@ -42,14 +44,19 @@ def parse(held: Lease, settings: Settings) -> None:
     processes = settings.parse_processes or len(os.sched_getaffinity(0))
     on_progress(0)
     with (
-        PackWriter(store, job.tenant_id, kind=shards.KIND) as pack,
+        Stored(job, settings) as stored,
+        PackWriter(store, job.tenant_id, kind=shards.KIND, announce=stored.announce) as pack,
         ParserPool(processes, limits) as pool,
     ):
         files = shards.parse(
             sources, pack, pool, job.id, on_progress=on_progress, should_stop=held.should_stop
         )
-        artifact = pack.close()
+        _finish(job, files, pack.close(), settings)
+
+
+def _finish(job: ClaimedJob, files: int, facts: Artifact, settings: Settings) -> None:
+    report = {"files": files, "facts": facts.sha256.hex()}
     with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
-        artifact_rows.record(conn, artifact=artifact, repository=job.repository.number)
-        report = {"files": files, "facts": artifact.sha256.hex()}
         jobs.finish(conn, job_id=job.id, epoch=job.epoch, report=report)
+        number = job.repository.number
+        pending.confirm(conn, job_id=job.id, epoch=job.epoch, artifacts=[facts], repository=number)

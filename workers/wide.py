@@ -10,11 +10,13 @@ import structlog
 from graph.errors import ArtifactDamaged, ArtifactNotFound
 from graph.model.jobs import MAX_CHILDREN, PARSE, JobState
 from graph.settings import Settings
-from graph.storage import artifact_rows, jobs
+from graph.storage import artifact_rows, jobs, pending
 from graph.storage.artifacts import ArtifactStore, artifact_key
 from graph.storage.facts_packs import PackReader
 from graph.storage.jobs import ClaimedJob, Job, Wanted
+from graph.storage.pending import Pending
 from graph.storage.session import tenant_session
+from workers import storing
 from workers.git.blobs import BlobReader
 from workers.lease import Lease
 from workers.stages import shards
@@ -46,6 +48,7 @@ def split(
             job.tenant_id,
             job.id,
             shard_bytes=max(settings.wide_shard_bytes, size // (MAX_CHILDREN // 2)),
+            announce=history.announce,
             on_file=held.check,
         )
     )
@@ -54,9 +57,9 @@ def split(
     children = [Wanted(PARSE, parameters={"sources": one.sha256.hex()}) for one in written]
     held.stop()  # it is given back: nothing is to be kept
     with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
-        for artifact in written:
-            artifact_rows.record(conn, artifact=artifact, repository=job.repository.number)
         jobs.split(conn, job_id=job.id, epoch=job.epoch, children=children)
+        number = job.repository.number
+        pending.confirm(conn, job_id=job.id, epoch=job.epoch, artifacts=written, repository=number)
     _log.info("ingest.split", shards=len(written), size_bytes=size)
     return True
 
@@ -75,8 +78,8 @@ def results(job: ClaimedJob, store: ArtifactStore, settings: Settings) -> list[P
     return found
 
 
-def clean_up(job: ClaimedJob, store: ArtifactStore, settings: Settings) -> None:
-    """Nobody needs the shards any more. Killed on the way, the rest is left for a purge."""
+def clean_up(job: ClaimedJob, settings: Settings) -> None:
+    """Nobody needs the shards any more. Killed before it began, they are left for a purge."""
     written = [
         bytes.fromhex(sha256)
         for child in _children(job, settings)
@@ -85,11 +88,12 @@ def clean_up(job: ClaimedJob, store: ArtifactStore, settings: Settings) -> None:
     ]
     if not written:
         return
+    unwanted = [Pending(job.id, job.epoch, shards.KIND, sha256) for sha256 in written]
     with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
         for sha256 in written:
             artifact_rows.forget(conn, kind=shards.KIND, sha256=sha256)
-    for sha256 in written:
-        store.delete(artifact_key(job.tenant_id, shards.KIND, sha256))
+        pending.discard(conn, unwanted)
+    storing.settle(settings, job.tenant_id, unwanted)
 
 
 def _children(job: ClaimedJob, settings: Settings) -> list[Job]:

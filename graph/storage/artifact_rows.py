@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
     select,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -46,7 +47,7 @@ artifacts = Table(
 def record(
     conn: Connection, *, artifact: Artifact, repository: RepositoryNumber | None = None
 ) -> None:
-    """The tenant has this artifact; a second time changes nothing."""
+    """The tenant has this artifact; a second time, it is as young as a new one."""
     new = insert(artifacts).values(
         tenant_id=tenant_of(conn),
         kind=artifact.kind,
@@ -54,7 +55,10 @@ def record(
         size_bytes=artifact.size_bytes,
         repository=repository,
     )
-    conn.execute(new.on_conflict_do_nothing())
+    # So a purge that is under way sees that it is wanted again.
+    young = {"created_at": func.now()}
+    keys = ["tenant_id", "kind", "sha256"]
+    conn.execute(new.on_conflict_do_update(index_elements=keys, set_=young))
 
 
 def get(conn: Connection, *, kind: str, sha256: bytes) -> Artifact:

@@ -15,7 +15,7 @@ follow from adding up. A pack with the same entries in the same order is the sam
 import hashlib
 import struct
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -51,13 +51,23 @@ class PackWriter:
     """Writes one pack; nothing of it is visible, and nothing is left, unless it is closed."""
 
     def __init__(
-        self, store: ArtifactStore, tenant_id: TenantId, *, parts: int = 2, kind: str = KIND
+        self,
+        store: ArtifactStore,
+        tenant_id: TenantId,
+        *,
+        parts: int = 2,
+        kind: str = KIND,
+        announce: Callable[[Artifact], None] | None = None,
     ) -> None:
-        """Each entry will have this many parts; `kind` is that of the artifact."""
+        """Each entry will have this many parts; `kind` is that of the artifact.
+
+        To `announce` is what must be done before it is stored (see `pending`).
+        """
         self._store = store
         self._tenant_id = tenant_id
         self._parts = parts
         self._kind = kind
+        self._announce = announce
         self._upload = store.begin()
         # For the index; the checksum makes a flipped bit an error instead of wrong places.
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
@@ -96,10 +106,13 @@ class PackWriter:
         compressed = self._compressor.compress(index)
         self._write(compressed)
         self._write(_TAIL.pack(len(compressed), _MAGIC))
-        sha256 = self._digest.digest()
+        artifact = Artifact(self._kind, self._digest.digest(), self._size)
+        if self._announce is not None:
+            self._announce(artifact)
         # The same bytes may be there already, from an attempt that died after this line.
-        self._upload.keep(artifact_key(self._tenant_id, self._kind, sha256), replace=replace)
-        return Artifact(kind=self._kind, sha256=sha256, size_bytes=self._size)
+        key = artifact_key(self._tenant_id, self._kind, artifact.sha256)
+        self._upload.keep(key, replace=replace)
+        return artifact
 
     def abandon(self) -> None:
         """Nothing is stored; after `close` this does nothing."""

@@ -2,7 +2,8 @@
 
 In it, and in this order: the job's row is locked and still belongs to the caller under this epoch;
 every document of the snapshot is there, with as many rows under it as were loaded; the snapshot is
-written; the heads of its refs move forward; the job has succeeded. A reader sees all of it or
+written, and so are the rows of the artifacts that were stored for it; the heads of its refs move
+forward; the job has succeeded. A reader sees all of it or
 none. The commit waits for the disk, and with it for every batch that was loaded before.
 """
 
@@ -15,7 +16,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from graph.errors import LeaseLost, SnapshotIncomplete
 from graph.model.ids import JobId, RepositoryNumber, new_id
-from graph.storage import counters, refs
+from graph.storage import counters, pending, refs
+from graph.storage.artifacts import Artifact
 from graph.storage.jobs import family, holding
 from graph.storage.jobs.family import FollowUp
 from graph.storage.jobs.holding import Counts
@@ -80,6 +82,7 @@ class NewSnapshot:
     heads: tuple[str, ...] = ()  # the refs that shall answer with it
     facts_packs: tuple[bytes, ...] = ()  # sha256 of each
     resolution: bytes | None = None  # sha256 of the record of its resolution
+    artifacts: tuple[Artifact, ...] = ()  # that the attempt has announced and stored
 
 
 def publish(
@@ -103,6 +106,13 @@ def publish(
         family.hold(conn)
     job = _ours(conn, job_id, epoch)
     present = _check(conn, snapshot, ranges(snapshot.loaded.documents))
+    pending.confirm(
+        conn,
+        job_id=job_id,
+        epoch=epoch,
+        artifacts=snapshot.artifacts,
+        repository=snapshot.repository,
+    )
     published = _insert(conn, job_id, snapshot, present, report)
     _move(conn, job, published, snapshot.heads)
     _tell(conn, job_id, epoch, published)

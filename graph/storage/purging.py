@@ -78,6 +78,12 @@ where a.tenant_id = :tenant_id and a.repository = :repository
   and (a.kind, a.sha256) in (
     select kind, sha256 from artifacts u
     where u.tenant_id = :tenant_id and u.repository = :repository
+      -- An attempt that is about to publish it counts on it.
+      and not exists (
+        select from pending_artifacts p
+        where p.tenant_id = :tenant_id and p.kind = u.kind and p.sha256 = u.sha256
+          and not p.discarded
+      )
       and not exists (
         select from snapshots s
         where s.tenant_id = :tenant_id
@@ -168,7 +174,7 @@ def remove_unheld(
 def forget_artifacts(
     conn: Connection, *, repository: RepositoryNumber, everything: bool, batch: int
 ) -> list[Artifact]:
-    """Artifacts that no snapshot names; remove their objects after the commit."""
+    """Artifacts that no snapshot names; discard them in the same transaction, see `pending`."""
     values = {**_of(conn, repository), "all": everything, "grace": GRACE_SECONDS, "batch": batch}
     rows = conn.execute(_FORGET_ARTIFACTS, values)
     return [Artifact(row.kind, bytes(row.sha256), row.size_bytes) for row in rows]

@@ -55,6 +55,11 @@ delete from idempotency_records where (tenant_id, idempotency_key) in (
 )
 """)
 
+_WITH_PENDING = text("""
+select distinct p.tenant_id from pending_artifacts p
+  join tenants t on t.tenant_id = p.tenant_id and t.state <> 'erasing'
+""")
+
 _OLD_KEYS = text("""
 -- A key that opens nothing any more; what it did is in the audit, by its id.
 delete from api_keys where (tenant_id, key_id) in (
@@ -79,6 +84,11 @@ def remove_expired_records(conn: Connection, *, batch: int) -> int:
 def remove_old_keys(conn: Connection, *, days: int, batch: int) -> int:
     """How many keys were removed that ended so long ago; fewer than `batch`: all of them."""
     return conn.execute(_OLD_KEYS, {"days": days, "batch": batch}).rowcount
+
+
+def tenants_with_pending(conn: Connection) -> list[TenantId]:
+    """Those of which something is on its way into the object store, or out of it."""
+    return [TenantId(each) for each in conn.execute(_WITH_PENDING).scalars()]
 
 
 def every_tenant(conn: Connection, *, after: TenantId | None = None) -> list[TenantId]:

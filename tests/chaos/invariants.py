@@ -68,14 +68,11 @@ _RULES = {
         select a.job_id, a.epoch, b.epoch from job_attempts a
         join job_attempts b on b.tenant_id = a.tenant_id and b.job_id = a.job_id
           and b.epoch > a.epoch and b.started_at < a.ended_at""",
+    "an artifact is still pending": """
+        select job_id, epoch, kind, discarded from pending_artifacts""",
     "a row of another tenant is seen": """
         select job_id from jobs where tenant_id <> :tenant_id""",
 }
-# Whether any attempt did not come to its end by itself.
-_DISTURBED = """
-select exists (select from jobs where state <> 'succeeded')
-  or exists (select from job_attempts where outcome <> 'succeeded')
-"""
 
 
 def violations(settings: Settings, tenant_id: TenantId) -> list[str]:
@@ -93,7 +90,6 @@ def _objects(settings: Settings, tenant_id: TenantId) -> list[str]:
     """Rows without their object, objects that hold something else, objects without a row."""
     with tenant_session(tenant_id, settings=settings) as conn:
         kept = conn.execute(text("select kind, sha256, size_bytes from artifacts")).all()
-        smooth = not conn.execute(text(_DISTURBED)).scalar_one()
     store = open_store(settings.artifacts)
     broken, named = [], set()
     for row in kept:
@@ -104,7 +100,5 @@ def _objects(settings: Settings, tenant_id: TenantId) -> list[str]:
             broken.append(f"an artifact has no object: {row.kind}")
         elif digest_of(store.get(key)) != bytes(row.sha256):
             broken.append(f"an object is damaged: {row.kind}")
-    if smooth:  # what an attempt had stored when it was interrupted may be left
-        stray = [each.key for each in store.list(tenant_id) if each.key not in named]
-        broken += [f"an object has no row: {Path(key).parent.name}" for key in stray]
-    return broken
+    stray = [each.key for each in store.list(tenant_id) if each.key not in named]
+    return broken + [f"an object has no row: {Path(key).parent.name}" for key in stray]

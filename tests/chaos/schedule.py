@@ -181,7 +181,8 @@ class Schedule:
                     os.utime(part, (0, 0))
             self.yard.ask(
                 "update periodic_work set due_at = now(), next_run_at = now()"
-                " where name = 'sweep_scratch' and next_run_at > now() + interval '3 s'"
+                " where name in ('sweep_scratch', 'settle_artifacts')"
+                " and next_run_at > now() + interval '3 s'"
             )
             time.sleep(0.5)
         self.remains = remains
@@ -193,6 +194,9 @@ class Schedule:
         """What is there that should not be, once nothing is under way."""
         found = [f"scratch: {path.name}" for path in self.yard.settings.scratch.glob("*")]
         found += [f"upload: {path.name}" for path in self.uploads()]
+        found += [
+            f"pending: {kind}" for (kind,) in self.yard.ask("select kind from pending_artifacts")
+        ]
         ((held,),) = self.yard.ask(
             "select count(*) from pg_locks where locktype = 'advisory' and granted"
             " and database = (select oid from pg_database where datname = current_database())"

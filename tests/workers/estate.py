@@ -15,6 +15,8 @@ from graph.storage import (
     artifact_rows,
     audit,
     idempotency,
+    jobs,
+    pending,
     retention,
     tenants,
 )
@@ -66,6 +68,7 @@ class Estates:
             idempotency.begin(conn, key="a key", fingerprint=bytes(32))
         self._archive(tenant_id)
         self._store(tenant_id, shop.repository.number)
+        self._announce(tenant_id)
         for number in range(7):
             self.redis.set(names.redis_key(tenant_id, "rate", str(number)), "1", ex=600)
         self.redis.xadd(names.redis_key(tenant_id, "events"), {"event": "{}"})
@@ -96,6 +99,12 @@ class Estates:
             artifact = Artifact("facts", digest, len(body))
             with tenant_session(tenant_id, role="worker", settings=self.settings) as conn:
                 artifact_rows.record(conn, artifact=artifact, repository=repository)  # type: ignore[arg-type]
+
+    def _announce(self, tenant_id: TenantId) -> None:
+        """What a worker was about to store when it was killed."""
+        with tenant_session(tenant_id, role="worker", settings=self.settings) as conn:
+            job_id = jobs.list_page(conn, limit=1)[0].id
+            pending.discard(conn, [pending.Pending(job_id, 1, "facts", bytes(32))])
 
     def counts(self, tenant_id: TenantId) -> Counts:
         """Rows of the tenant by table; tables without any are not named."""

@@ -4,6 +4,7 @@ All of it is economy. Whatever is missing, damaged or of another version is made
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +14,7 @@ from graph.model.ids import TenantId
 from graph.resolve import incremental
 from graph.resolve.incremental import RecordDamaged, ResolutionRecord
 from graph.settings import Settings
-from graph.storage import artifact_rows, documents, snapshots
+from graph.storage import documents, snapshots
 from graph.storage.artifacts import Artifact, ArtifactStore, artifact_key
 from graph.storage.facts import FactsLibrary
 from graph.storage.facts_packs import KIND as PACK_KIND
@@ -42,8 +43,9 @@ class History:
     # sha256 of the packs that the library reads.
     packs: list[bytes]
     previous: Previous | None
-    # Stored by this attempt.
+    # Stored by this attempt; each was announced before.
     made: list[Artifact]
+    announce: Callable[[Artifact], None]
 
     def keep_pack(self, pack: PackWriter) -> None:
         """Store the new facts and read them from the library. An empty pack is not stored."""
@@ -58,33 +60,29 @@ class History:
         """Store how names were resolved; returns the sha256 by which it is found."""
         data = incremental.encode(record)
         sha256 = hashlib.sha256(data).digest()
+        artifact = Artifact(incremental.KIND, sha256, len(data))
+        self.announce(artifact)
         # Replaces what is there: these are its bytes, unless it is damaged.
         self.store.put_stream(artifact_key(self.tenant_id, incremental.KIND, sha256), [data])
-        self.made.append(Artifact(incremental.KIND, sha256, len(data)))
+        self.made.append(artifact)
         return sha256
 
-    def enter(self, job: ClaimedJob, settings: Settings) -> None:
-        """Enter what was stored into the list of what the tenant has."""
-        with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
-            for artifact in self.made:
-                artifact_rows.record(conn, artifact=artifact, repository=job.repository.number)
 
-
-def open_history(
-    job: ClaimedJob, names: tuple[str, ...], store: ArtifactStore, settings: Settings
-) -> History:
-    """The history of the refs that the job is about, else of the repository."""
-    history = no_history(job, store)
+def add_earlier(
+    history: History, job: ClaimedJob, names: tuple[str, ...], settings: Settings
+) -> None:
+    """What there is of the refs that the job is about, else of the repository."""
     snapshot = _latest(job, names, settings)
     if snapshot is not None:
         _add_packs(history, snapshot)
         history.previous = _previous(history, job, snapshot, settings)
-    return history
 
 
-def no_history(job: ClaimedJob, store: ArtifactStore) -> History:
-    """Nothing to reuse, for a job that is to begin from nothing."""
-    return History(store, job.tenant_id, FactsLibrary(store), [], None, [])
+def new_history(
+    job: ClaimedJob, store: ArtifactStore, announce: Callable[[Artifact], None]
+) -> History:
+    """Nothing to reuse yet, as for a job that is to begin from nothing."""
+    return History(store, job.tenant_id, FactsLibrary(store), [], None, [], announce)
 
 
 def _latest(job: ClaimedJob, names: tuple[str, ...], settings: Settings) -> Snapshot | None:

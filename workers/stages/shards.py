@@ -29,6 +29,7 @@ def write(
     job_id: JobId,
     *,
     shard_bytes: int,
+    announce: Callable[[Artifact], None],
     on_file: Callable[[], None],
 ) -> Iterator[Artifact]:
     """The shards of these files: each full with the file that reaches `shard_bytes`."""
@@ -36,7 +37,7 @@ def write(
     remaining = iter(items)
     item = next(remaining, None)
     while item is not None:
-        with PackWriter(store, tenant_id, kind=KIND) as pack:
+        with PackWriter(store, tenant_id, kind=KIND, announce=announce) as pack:
             pack.add(job_id.bytes, [b"", b""])
             size = 0
             while item is not None and size < shard_bytes:

@@ -12,7 +12,7 @@ from graph.storage import periodic
 from graph.storage.locks import SessionLock
 from graph.storage.periodic import Due
 from graph.storage.session import system_session
-from workers import erasure, housekeeping, reconciling, selfcheck
+from workers import erasure, housekeeping, reconciling, selfcheck, storing
 from workers.celery_app import app
 from workers.queues import PERIODIC_TASK
 from workers.tasks.logged import LoggedTask
@@ -25,6 +25,7 @@ WORK: dict[str, Callable[[Settings], int]] = {
     "purge_repositories": housekeeping.purge_repositories,
     "sweep_scratch": housekeeping.sweep_scratch,
     "sweep_objects": housekeeping.sweep_objects,
+    "settle_artifacts": storing.settle_all,
     "check_snapshot": selfcheck.check_snapshot,
     "check_erasures": erasure.check_finished,
     "reconcile_refs": reconciling.reconcile_refs,

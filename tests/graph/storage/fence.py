@@ -54,6 +54,7 @@ POLICIES_FOR_ALL_TENANTS = {
     ("job_attempts", "codeloom_operator", "SELECT"),
     ("audit_archives", "codeloom_operator", "SELECT"),
     ("tenants", "codeloom_maintainer", "SELECT"),
+    ("pending_artifacts", "codeloom_maintainer", "SELECT"),
     # Rows that are past their time, and the bounds on what may be removed.
     ("idempotency_records", "codeloom_maintainer", "ALL"),
     ("api_keys", "codeloom_maintainer", "ALL"),

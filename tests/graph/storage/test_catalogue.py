@@ -39,7 +39,10 @@ TRIGGERS = {
 MAY_DELETE = {
     # A secret that is not wanted any more must be gone.
     "codeloom_app": {"credentials"},
-    "codeloom_worker": {"refs", "snapshots", "documents", "nodes", "edges", "artifacts"},
+    "codeloom_worker": {
+        *("refs", "snapshots", "documents", "nodes", "edges", "artifacts"),
+        "pending_artifacts",
+    },
     "codeloom_bookkeeper": {"charges"},
     # What is past its time, which the policies say.
     "codeloom_maintainer": {"api_keys", "audit_events", "idempotency_records", "periodic_work"},

@@ -35,6 +35,7 @@ UNTOUCHED = {
     "audit_events",
     "idempotency_records",
     "job_attempts",
+    "pending_artifacts",
     "refs",
     "reservations",
     "snapshots",
