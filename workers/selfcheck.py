@@ -2,7 +2,8 @@
 
 Made from its commit alone, without anything that earlier ingestions left, in a scratch folder: the
 product's own rows and objects are read and never written. Where the two differ, operators are told
-by an error in the log; the snapshot goes on answering until somebody has looked at it.
+by one of their events and by an error in the log; the snapshot goes on answering until somebody has
+looked at it.
 """
 
 import os
@@ -17,12 +18,13 @@ import structlog
 from graph.errors import BudgetExceeded, CodeloomError, StorageError
 from graph.model.ids import TenantId
 from graph.settings import Settings
-from graph.storage import sampling
+from graph.storage import operator_events, sampling
 from graph.storage.artifacts import FileStore, artifact_key
+from graph.storage.audit import Target
 from graph.storage.facts import FactsLibrary
 from graph.storage.facts_packs import KIND, PackWriter
 from graph.storage.sampling import Identity, Sample
-from graph.storage.session import tenant_session
+from graph.storage.session import system_session, tenant_session
 from parsers.sandbox import ParserPool, SandboxLimits
 from parsers.skips import SkipReason
 from workers import scratch, stopping
@@ -77,16 +79,28 @@ def _checked(settings: Settings, tenant_id: TenantId, sample: Sample) -> bool:
         return True
     missing, surplus = len(made - sample.documents), len(sample.documents - made)
     if missing or surplus or sample.incomplete:
-        _log.error(
-            "selfcheck.differs",
-            missing=missing,
-            surplus=surplus,
-            incomplete=sample.incomplete,
-            **about,
-        )
+        counts = {"missing": missing, "surplus": surplus, "incomplete": sample.incomplete}
+        _log.error("selfcheck.differs", **counts, **about)
+        _tell(settings, tenant_id, sample, {**counts, "commit": sample.commit})
         return False
     _log.info("selfcheck.equal", documents=len(made), **about)
     return True
+
+
+def _tell(
+    settings: Settings, tenant_id: TenantId, sample: Sample, details: dict[str, int | str]
+) -> None:
+    event = operator_events.NewEvent(
+        actor=operator_events.Actor("system"),
+        action=sampling.ACTION,
+        target=Target("snapshot", str(sample.id)),
+        tenant_id=tenant_id,
+        outcome="failed",
+        code=sampling.DIFFERS,
+        details=details,
+    )
+    with system_session("maintenance", settings=settings) as conn:
+        operator_events.record(conn, event)
 
 
 def _make(

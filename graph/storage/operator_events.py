@@ -1,7 +1,7 @@
-"""What operators did to the installation and its tenants. It can be added and read, not changed.
+"""What operators did to the installation and its tenants, and what Codeloom itself found wrong.
 
-An event that is about a tenant names it, and stays when the tenant has been erased. It holds no
-secret: of a key its id, never what opens anything.
+Events can be added and read, not changed. One that is about a tenant names it, and stays when the
+tenant has been erased. It holds no secret: of a key its id, never what opens anything.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
     insert,
     select,
 )
@@ -52,6 +53,11 @@ Index(
     operator_events.c.tenant_id,
     operator_events.c.event_id,
     postgresql_where=operator_events.c.tenant_id.is_not(None),
+)
+Index(
+    "operator_events_failures",
+    operator_events.c.action,
+    postgresql_where=operator_events.c.outcome == "failed",
 )
 
 
@@ -123,6 +129,13 @@ def record(conn: Connection, event: NewEvent) -> None:
         "details": dict(event.details),
     }
     conn.execute(insert(operator_events).values(values))
+
+
+def failures(conn: Connection, *, action: str) -> int:
+    """How often this has failed. Needs a session for `administration`."""
+    event = operator_events.c
+    query = select(func.count()).where(event.action == action, event.outcome == "failed")
+    return conn.execute(query).scalar_one()
 
 
 def list_page(

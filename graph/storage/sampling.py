@@ -8,6 +8,10 @@ from graph.model.ids import RepositoryNumber, SnapshotId, SnapshotNumber
 from graph.storage import documents
 from graph.storage.session import tenant_of
 
+# Of the operators' events that tell of a snapshot that is not what its code says.
+ACTION = "check_snapshot"
+DIFFERS = "snapshot_differs"
+
 _DRAW = text("""
 -- Of this version of the pipeline: another may rightly have come to another graph.
 select s.snapshot_id, s.snapshot, s.commit_sha, r.number, r.url

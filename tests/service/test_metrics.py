@@ -1,5 +1,6 @@
 """What Prometheus is told: figures of all tenants, to operators alone, and no tenant's name."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from graph.model.jobs import JOB_KINDS
+from graph.storage import operator_events, sampling
 from graph.storage.jobs import standing
 from graph.storage.session import system_session
 from tests.service.conftest import Member, bearer
@@ -45,7 +47,7 @@ def test_jobs_are_counted_by_state_and_kind_with_the_age_of_the_oldest(
     states = {key[1] for key in before if key[0] == "codeloom_jobs"}
     assert states == {"queued", "waiting", "dispatched", "running", "dead"}
     # Figures that are not there could not be seen to rise.
-    assert len(before) == 2 * len(states) * len(JOB_KINDS) + 1
+    assert len(before) == 2 * len(states) * len(JOB_KINDS) + 2
     assert not any(before.values())
 
     Engine(settings, acme).die()
@@ -72,6 +74,22 @@ def test_jobs_are_counted_by_state_and_kind_with_the_age_of_the_oldest(
     assert later["codeloom_jobs", "queued", "ingest"] == 1
     assert later["codeloom_jobs_oldest_seconds", "queued", "ingest"] == 0
     assert later["codeloom_dispatcher_leads",] == 0
+
+
+def test_what_checks_found_wrong_is_counted(
+    client: TestClient, operator: str, settings: "Settings"
+) -> None:
+    assert scraped(client, operator)["codeloom_snapshots_differ_total",] == 0
+    event = operator_events.NewEvent(
+        actor=operator_events.Actor("system"),
+        action=sampling.ACTION,
+        outcome="failed",
+        code=sampling.DIFFERS,
+    )
+    with system_session("maintenance", settings=settings) as connection:
+        operator_events.record(connection, event)
+        operator_events.record(connection, replace(event, action="other"))
+    assert scraped(client, operator)["codeloom_snapshots_differ_total",] == 1
 
 
 def test_no_tenant_is_named(

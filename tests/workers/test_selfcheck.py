@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from graph.storage import jobs
+from graph.storage import jobs, operator_events, sampling
 from graph.storage.artifacts import open_store
+from graph.storage.operator_events import OperatorEvent
 from graph.storage.session import system_session, tenant_session
 from tests.workers.digest import digest
 from tests.workers.stand import ROOT, Stand
@@ -43,6 +44,12 @@ def check(stand: Stand) -> tuple[int, list[str], list[str]]:
     return differ, [each["event"] for each in said], errors
 
 
+def events(stand: Stand) -> list[OperatorEvent]:
+    with system_session("administration", settings=stand.settings) as conn:
+        wanted = operator_events.Filter(action=sampling.ACTION, tenant_id=stand.tenant_id)
+        return operator_events.list_page(conn, wanted, limit=10)
+
+
 def spoil(stand: Stand, statement: str) -> None:
     with tenant_session(stand.tenant_id, role="owner", settings=stand.settings) as conn:  # type: ignore[arg-type]
         assert conn.execute(text(statement)).rowcount > 0
@@ -52,6 +59,7 @@ def test_what_is_right_is_found_right(stand: Stand, published: str) -> None:
     store = open_store(stand.settings.artifacts)
     before = list(store.list(stand.tenant_id))
     assert check(stand) == (0, ["selfcheck.equal"], [])
+    assert events(stand) == []
     assert digest(stand) == published
     assert list(store.list(stand.tenant_id)) == before
     assert list(stand.settings.scratch.iterdir()) == []
@@ -70,8 +78,17 @@ def test_what_differs_is_told_and_goes_on_answering(
     assert published
     spoil(stand, statement)
     spoilt = digest(stand)
+    assert events(stand) == []
     assert check(stand) == (1, ["selfcheck.differs"], ["selfcheck.differs"])
     assert digest(stand) == spoilt
+    (event,) = events(stand)
+    assert (event.actor.kind, event.outcome, event.code) == ("system", "failed", "snapshot_differs")
+    assert event.target is not None
+    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+        heads = conn.execute(text("select snapshot_id from snapshots order by snapshot desc"))
+        assert (event.target.kind, event.target.id) == ("snapshot", str(heads.scalars().first()))
+    assert event.details["commit"] == stand.repo.git("rev-parse", "HEAD").strip()
+    assert sum(event.details[each] for each in ("missing", "surplus", "incomplete")) > 0
 
 
 def test_a_remote_that_is_gone_is_no_alarm(stand: Stand, published: str) -> None:
