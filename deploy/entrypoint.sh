@@ -9,14 +9,7 @@ case "$command" in
   dispatcher) exec python -m workers.dispatcher "$@" ;;
   worker)     exec python -m celery -A workers.celery_app worker "$@" ;;
   # One group per queue: housekeeping and erasures do not wait behind ingestions.
-  worker-git | worker-parse | worker-maintenance)
-              group=${command#worker-}
-              exec python -m celery -A workers.celery_app worker \
-                --queues="$group" --hostname="$group@%h" "$@" ;;
-  # A graphics processor is used by one process.
-  worker-embed)
-              exec python -m celery -A workers.celery_app worker \
-                --queues=embed --hostname=embed@%h --pool=solo "$@" ;;
+  worker-*)   exec python -m workers.group "${command#worker-}" "$@" ;;
   beat)       exec python -m celery -A workers.celery_app beat --pidfile= \
                 --schedule=/tmp/celerybeat-schedule "$@" ;;
   migrate)    exec codeloom migrate ;;

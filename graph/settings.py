@@ -145,8 +145,11 @@ class Settings(BaseSettings):
     dispatch_lease_seconds: PositiveInt = 120
     job_soft_limit_seconds: PositiveInt = 55 * 60
     job_hard_limit_seconds: PositiveInt = 60 * 60
-    # Jobs a worker runs at once; parsing itself is spread over `parse_processes`.
+    # Tasks that a worker of a group runs at once: ingestions (parsing itself is spread over
+    # `parse_processes`), questions to remotes, housekeeping.
     worker_concurrency: PositiveInt = 1
+    git_concurrency: PositiveInt = 1
+    maintenance_concurrency: PositiveInt = 1
     # Jobs that may be dispatched or running at once, over all tenants.
     dispatch_slots: PositiveInt = 8
     # Of these, for repositories of more than 20,000 files.

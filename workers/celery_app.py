@@ -6,29 +6,24 @@ set below only makes a nudge arrive soon.
 """
 
 import os
-from typing import Any
+from typing import Any, Protocol
 
-import redis
-import structlog
 from celery import Celery
 from celery.signals import (
     setup_logging,
     worker_init,
     worker_ready,
-    worker_shutdown,
     worker_shutting_down,
 )
 from kombu import Exchange
 from kombu import Queue as KombuQueue
 
 from graph import telemetry
-from graph.model import names
 from graph.settings import get_settings
-from workers import scratch, stopping
+from workers import readiness, scratch, stopping
 from workers.broker import broker_url
 from workers.queues import MAINTENANCE, QUEUES, ROUTES
 
-WORKER_READY_KEY = names.shared_key("worker", "ready")
 # Longer than the longest job and a warm shutdown: a message that is handed out a second time while
 # the first is still at work costs a claim that fails, but there is no reason to pay it.
 _VISIBILITY_SECONDS = 2 * 60 * 60
@@ -47,9 +42,13 @@ _TRANSPORT = {
     "health_check_interval": 25,
 }
 
-_log = structlog.get_logger(__name__)
-
 app = Celery("workers", include=["workers.tasks"])
+
+
+class _Named(Protocol):
+    """What the signals of a worker come from."""
+
+    hostname: str
 
 
 def configuration() -> dict[str, Any]:
@@ -108,33 +107,12 @@ def _sweep(**_: object) -> None:
 
 
 @worker_ready.connect
-def _say_ready(sender: object = None, **_: object) -> None:
+def _say_ready(sender: _Named, **_: object) -> None:
     """Tell whoever started us that tasks are taken from now on."""
-    _tell(f"{getattr(sender, 'hostname', 'worker')}:{os.getpid()}")
+    readiness.say(get_settings(), name=sender.hostname.partition("@")[0], pid=os.getpid())
 
 
 @worker_shutting_down.connect
 def _give_back(**_: object) -> None:
     """Runs in the parent when it is asked to stop."""
     stopping.announce()
-
-
-@worker_shutdown.connect
-def _say_gone(**_: object) -> None:
-    _tell(None)
-
-
-def _tell(name: str | None) -> None:
-    """Best effort: the key tells a supervisor how a start went, nothing depends on it later."""
-    url = get_settings().redis_url
-    if url is None:
-        return
-    try:
-        with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:
-            if name is not None:
-                client.set(WORKER_READY_KEY, name)
-            elif (client.get(WORKER_READY_KEY) or b"").endswith(f":{os.getpid()}".encode()):
-                # Another worker, which has begun since, is not gone with us.
-                client.delete(WORKER_READY_KEY)
-    except redis.RedisError as error:
-        _log.warning("worker.readiness_not_told", error=type(error).__name__)

@@ -17,7 +17,7 @@ from graph.settings import Settings
 from graph.storage import jobs, locks, repositories
 from graph.storage.jobs import Job
 from graph.storage.session import Connection
-from workers import erasure, kinds
+from workers import erasure, kinds, readiness
 from workers.git import remotes, targets
 from workers.git.remotes import Remote
 from workers.queues import LEADER_LOCK
@@ -206,3 +206,8 @@ def erase(settings: Settings, *, erasure_id: ErasureId) -> bool:
 def dispatcher_ready(settings: Settings) -> bool:
     """Whether a dispatcher leads at this moment."""
     return locks.is_held(settings, LEADER_LOCK)
+
+
+def worker_ready(settings: Settings, *, group: str, pid: int) -> bool:
+    """Whether this process of a group of workers takes tasks; asked of one that just started."""
+    return readiness.said(settings, name=group, pid=pid)

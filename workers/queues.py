@@ -1,7 +1,7 @@
 """The queues, as data. Each has workers of its own, so that one kind of work cannot starve another.
 
-A task names its queue here; one that is not in the table cannot be sent, because Celery refuses
-queues that it was not told of.
+`python -m workers.group NAME` starts a group of them. A task names its queue here; one that is not
+in the table cannot be sent, because Celery refuses queues that it was not told of.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,29 @@ from graph.model.jobs import PARSE as PARSE_SHARD
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One row: a name, and what waits there."""
+    """One row: a name, what waits there, and how its group of workers takes it."""
 
     name: str
     meaning: str
+    # The setting that tells how many tasks a worker of the group runs at once; without one, one.
+    concurrency: str | None = None
+    # Messages a worker holds for each task it runs. What it holds waits for it alone, so only
+    # where tasks are short is more than one worth it.
+    prefetch: int = 1
+    # As Celery names it: `prefork` runs tasks in children, `solo` one at a time in the worker.
+    pool: str = "prefork"
 
 
-GIT = Queue("git", "Asking remotes what they have: mostly waiting.")
-PARSE = Queue("parse", "Ingestions: fetching, parsing, resolving, loading.")
-EMBED = Queue("embed", "Work for a graphics processor; its workers run one task at a time.")
-MAINTENANCE = Queue("maintenance", "Sweeps and other housekeeping, never urgent.")
+GIT = Queue("git", "Asking remotes what they have: mostly waiting.", "git_concurrency", prefetch=2)
+PARSE = Queue("parse", "Ingestions: fetching, parsing, resolving, loading.", "worker_concurrency")
+EMBED = Queue(
+    "embed",
+    "Work for a graphics processor; its workers run one task at a time.",
+    pool="solo",
+)
+MAINTENANCE = Queue(
+    "maintenance", "Sweeps and other housekeeping, never urgent.", "maintenance_concurrency"
+)
 
 QUEUES = (GIT, PARSE, EMBED, MAINTENANCE)
 

@@ -185,7 +185,7 @@ class PostgresServer:
             )
         (self._data / _CLAIM).unlink(missing_ok=True)
 
-    async def _answers(self) -> bool:
+    async def _answers(self, _pid: int) -> bool:
         process = await asyncio.create_subprocess_exec(
             str(self._programs / "pg_isready"),
             "--quiet",

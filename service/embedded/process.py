@@ -18,7 +18,8 @@ from service.embedded import watchdog
 from service.embedded.errors import ProcessFailed
 from service.embedded.identity import Identity, SpawnAs
 
-ReadyCheck = Callable[[], Awaitable[bool]]
+# Asked with the id of the process, so that no earlier one is taken for it.
+ReadyCheck = Callable[[int], Awaitable[bool]]
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
@@ -41,6 +42,8 @@ class ProcessSpec:
     # Asked repeatedly after the start; an answer of False means "not yet".
     ready: ReadyCheck
     ready_seconds: float = 60
+    # Whether it is started again when it ends by itself.
+    restarts: bool = False
     # Also sent by the kernel when the supervisor dies, unless `orphan_signal` differs.
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals | None = None
@@ -82,7 +85,7 @@ class RunningProcess:
         while True:
             if self.returncode is not None:
                 raise self.failure(f"ended with {describe(self.returncode)} before it was ready")
-            if await self.spec.ready():
+            if await self.spec.ready(self.pid):
                 return
             if loop.time() > deadline:
                 raise self.failure(f"was not ready within {self.spec.ready_seconds:g} s")

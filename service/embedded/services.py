@@ -1,4 +1,4 @@
-"""Our own processes as the stack runs them: the API, the dispatcher, the worker and beat.
+"""Our own processes as the stack runs them: the API, the dispatcher, the workers and beat.
 
 Each reads its configuration from the environment only, exactly as in production.
 """
@@ -10,18 +10,13 @@ import sys
 import time
 
 import httpx
-import redis.asyncio
-from redis.exceptions import RedisError
 
-from graph.model import names
 from graph.settings import Settings
 from service.embedded.process import ProcessSpec, ReadyCheck
 from workers import facade
 
-# Set by the worker when it has begun to take messages. A key that the broker keeps would still
-# be there at the next start, so the stack deletes this one before it starts the worker.
-WORKER_READY_KEY = names.shared_key("worker", "ready")
-WORKER_QUEUES = ("git", "parse", "maintenance")
+# The groups of workers here, by their queues. There is no work yet that waits in the fourth.
+WORKER_GROUPS = ("parse", "maintenance", "git")
 _SETTLED_SECONDS = 0.5
 # "Every address" is one to listen on, not one to call.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound
@@ -51,6 +46,7 @@ def api(settings: Settings) -> ProcessSpec:
         argv=_python("service.server"),
         environment=environment(settings),
         ready=_answers(f"{address(settings)}/readyz"),
+        restarts=True,
         stop_seconds=settings.shutdown_grace_seconds + 1.5,
     )
 
@@ -59,34 +55,38 @@ def dispatcher(settings: Settings) -> ProcessSpec:
     """The process that hands queued jobs to the worker; ready when its heartbeat is in the row."""
     settled = _settled()
 
-    async def ready() -> bool:
-        return await settled() and await asyncio.to_thread(facade.dispatcher_ready, settings)
+    async def ready(pid: int) -> bool:
+        return await settled(pid) and await asyncio.to_thread(facade.dispatcher_ready, settings)
 
     return ProcessSpec(
         name="dispatcher",
         argv=_python("workers.dispatcher"),
         environment=environment(settings),
         ready=ready,
+        restarts=True,
         stop_seconds=2.5,
     )
 
 
-def worker(settings: Settings) -> ProcessSpec:
-    """The Celery worker; a job it runs at the stop is given back by its lease and run again."""
+def worker(settings: Settings, group: str) -> ProcessSpec:
+    """A group of workers; a job they run at the stop is given back by its lease and runs again."""
+
+    async def ready(pid: int) -> bool:
+        return await asyncio.to_thread(facade.worker_ready, settings, group=group, pid=pid)
+
     return ProcessSpec(
-        name="worker",
+        name=f"worker-{group}",
         argv=[
-            *_celery("worker"),
-            f"--queues={','.join(WORKER_QUEUES)}",
-            f"--concurrency={settings.worker_concurrency}",
-            "--hostname=codeloom@%h",
-            # One worker has nobody to gossip with.
+            *_python("workers.group"),
+            group,
+            # Nobody here asks what the others do.
             "--without-gossip",
             "--without-mingle",
             "--loglevel=warning",
         ],
         environment=environment(settings),
-        ready=_holds(str(settings.redis_url), WORKER_READY_KEY),
+        ready=ready,
+        restarts=True,
         stop_signal=signal.SIGTERM,
         # Cold: without a supervisor there will be no broker either to finish a job with.
         orphan_signal=signal.SIGQUIT,
@@ -99,42 +99,36 @@ def beat(settings: Settings) -> ProcessSpec:
     return ProcessSpec(
         name="beat",
         argv=[
-            *_celery("beat"),
+            *_python("celery"),
+            "--app=workers.celery_app",
+            "--quiet",
+            "beat",
             "--pidfile=",
             "--loglevel=warning",
         ],
         environment=environment(settings),
         ready=_settled(),
+        restarts=True,
         stop_seconds=2.5,
     )
-
-
-async def forget_worker(settings: Settings) -> None:
-    """No earlier worker is taken for the one about to start."""
-    async with redis.asyncio.Redis.from_url(str(settings.redis_url)) as client:
-        await client.delete(WORKER_READY_KEY)
 
 
 def _python(module: str) -> list[str]:
     return [sys.executable, "-m", module]
 
 
-def _celery(command: str) -> list[str]:
-    return [*_python("celery"), "--app=workers.celery_app", "--quiet", command]
-
-
 def _settled() -> ReadyCheck:
     """Ready once the process has lived for a moment: one that cannot start ends before that."""
     started = time.monotonic()
 
-    async def ready() -> bool:
+    async def ready(_pid: int) -> bool:
         return time.monotonic() - started > _SETTLED_SECONDS
 
     return ready
 
 
 def _answers(url: str) -> ReadyCheck:
-    async def ready() -> bool:
+    async def ready(_pid: int) -> bool:
         try:
             async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
                 answer = await client.get(url)
@@ -142,17 +136,5 @@ def _answers(url: str) -> ReadyCheck:
             # Nothing listens yet.
             return False
         return answer.status_code == httpx.codes.OK
-
-    return ready
-
-
-def _holds(redis_url: str, key: str) -> ReadyCheck:
-    async def ready() -> bool:
-        try:
-            async with redis.asyncio.Redis.from_url(redis_url) as client:
-                return bool(await client.exists(key))
-        except RedisError:
-            # A broker of one's own may come up later than we do.
-            return False
 
     return ready

@@ -1,11 +1,12 @@
 """What runs, in which order, and how a command asks for it.
 
     storage     PostgreSQL and Valkey, then the migrations
-    complete    storage, then the API, the dispatcher, the worker and beat together
+    complete    storage, then the API, the dispatcher, the workers and beat together
 
-The stop goes the other way: first what takes work in (API, dispatcher, beat), then the worker,
-which finishes or gives back what it holds, then the stores. A part whose address is in the
-settings (`DATABASE_URL`, `REDIS_URL`) is not started and not stopped.
+The stop goes the other way: first what takes work in (API, dispatcher, beat), then the workers,
+which finish or give back what they hold, then the stores. A part whose address is in the
+settings (`DATABASE_URL`, `REDIS_URL`) is not started and not stopped. A process of ours that dies
+is started again, unless it dies again and again; a store that dies ends the stack.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ _INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 _LAST_WORDS_SECONDS = 2
 # The stop goes through these in turn. What each may take adds up to less than ten seconds.
 _TAKES_WORK_IN = ("api", "dispatcher", "beat")
-_DOES_WORK = ("worker",)
+_DOES_WORK = tuple(f"worker-{group}" for group in services.WORKER_GROUPS)
 _STORES = ("valkey", "postgres")
 
 
@@ -91,11 +92,10 @@ async def complete(settings: Settings, *, say: Say = say_to_stderr) -> AsyncIter
         supervisor = stores.supervisor
         state = StateDirectory(settings.codeloom_home)
         try:
-            await services.forget_worker(stores.settings)
             await supervisor.start(
                 services.api(stores.settings),
                 services.dispatcher(stores.settings),
-                services.worker(stores.settings),
+                *(services.worker(stores.settings, group) for group in services.WORKER_GROUPS),
                 services.beat(stores.settings),
             )
             address = services.address(stores.settings)
@@ -114,7 +114,7 @@ def up(settings: Settings, *, on_ready: OnReady | None = None, say: Say = say_to
     `on_ready` is called once everything is ready; an answer of None means "keep serving". When
     the stop comes first it is cancelled, and has two seconds before the stack goes.
     The answer is 0 after a signal, 130 when the signal came before `on_ready` was done, 1 when a
-    process of the stack ended by itself. Raises what `complete` raises.
+    process of the stack ended by itself, for good. Raises what `complete` raises.
     """
     return asyncio.run(_until_stopped(settings, on_ready, say))
 
@@ -179,7 +179,7 @@ async def _until_stopped(settings: Settings, on_ready: OnReady | None, say: Say)
 
 async def _serve(settings: Settings, on_ready: OnReady | None, say: Say) -> int:
     async with complete(settings, say=say) as stack:
-        failure = asyncio.create_task(stack.supervisor.first_exit())
+        failure = asyncio.create_task(stack.supervisor.keep(say))
         answer = asyncio.ensure_future(on_ready(stack)) if on_ready else None
         try:
             if answer is not None:
@@ -194,11 +194,11 @@ async def _serve(settings: Settings, on_ready: OnReady | None, say: Say) -> int:
                 return 0
             return 1
         finally:
-            failure.cancel()
-            if answer is not None:
-                # What it began it may put away while there still is an API to say so to.
-                answer.cancel()
-                await asyncio.wait({answer}, timeout=_LAST_WORDS_SECONDS)
+            # What the answer began it may put away while there still is an API to say so to.
+            last = {failure} if answer is None else {failure, answer}
+            for task in last:
+                task.cancel()
+            await asyncio.wait(last, timeout=_LAST_WORDS_SECONDS)
 
 
 async def _start_stores(

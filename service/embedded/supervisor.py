@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,10 @@ from service.embedded.errors import ProcessFailed
 from service.embedded.process import ProcessSpec, RunningProcess
 
 _WATCHDOG_SECONDS = 5
+# A child that has lived this long did not die of its start.
+_STEADY_SECONDS = 60
+# So often in a row a child that dies sooner is started again.
+_RESTARTS = 3
 
 
 class Supervisor:
@@ -70,20 +74,42 @@ class Supervisor:
         children = [self._running.pop(name) for name in names if name in self._running]
         await asyncio.gather(*(child.stop() for child in children))
 
-    async def first_exit(self) -> ProcessFailed:
-        """The failure of the first child to end by itself; waits until there is one."""
-        waits = {asyncio.create_task(child.wait()): child for child in self._running.values()}
+    async def keep(self, say: Callable[[str], None]) -> ProcessFailed:
+        """Start those that end by themselves again, as far as their specifications allow.
+
+        Answers the failure of the first that is not started again; waits until there is one.
+        """
+        kept = [asyncio.create_task(self._keep(child, say)) for child in self._running.values()]
         try:
-            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(kept, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in waits:
+            for task in kept:
                 task.cancel()
-        task = done.pop()
-        return waits[task].failure(f"ended unexpectedly with {process.describe(task.result())}")
+            # One may be starting a child just now, which a stop afterwards has to find.
+            await asyncio.gather(*kept, return_exceptions=True)
+        return done.pop().result()
 
     def pids(self) -> dict[str, int]:
         """The process id of each running child by its name."""
         return {name: child.pid for name, child in self._running.items()}
+
+    async def _keep(self, child: RunningProcess, say: Callable[[str], None]) -> ProcessFailed:
+        loop = asyncio.get_running_loop()
+        deaths = 0
+        while True:
+            began = loop.time()
+            ending = f"ended unexpectedly with {process.describe(await child.wait())}"
+            deaths = deaths + 1 if loop.time() - began < _STEADY_SECONDS else 1
+            if not child.spec.restarts or deaths > _RESTARTS:
+                return child.failure(ending)
+            say(f"{child.spec.name} {ending}, and is started again (its log is {child.log})")
+            # What it leaves behind would be in the way of the next.
+            await child.stop()
+            self._tell(f"{watchdog.GONE}{child.pid}")
+            try:
+                child = await self._start(child.spec)
+            except ProcessFailed as failure:
+                return failure
 
     async def _start(self, spec: ProcessSpec) -> RunningProcess:
         child = await process.start(spec, self._log_folder)

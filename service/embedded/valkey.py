@@ -55,7 +55,7 @@ class ValkeyServer:
         }
         return [word for name, value in options.items() for word in (f"--{name}", value)]
 
-    async def _answers(self) -> bool:
+    async def _answers(self, _pid: int) -> bool:
         """Whether it serves: while it still reads its file, it answers a ping with an error."""
         try:
             reader, writer = await asyncio.open_unix_connection(self._socket)

@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 
 FAREWELL = "farewell"
+# Before a session: nothing of it is left, and its number may become another's.
+GONE = "-"
 GRACE_SECONDS = 1.5
 _POLL_SECONDS = 0.05
 
@@ -103,7 +105,10 @@ def main() -> None:
         word = line.strip()
         if word == FAREWELL:
             return
-        sessions.add(int(word))
+        if word.startswith(GONE):
+            sessions.discard(int(word.removeprefix(GONE)))
+        else:
+            sessions.add(int(word))
     clear(sessions, grace_seconds=GRACE_SECONDS)
 
 

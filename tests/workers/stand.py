@@ -21,8 +21,8 @@ from graph.storage.jobs import Job
 from graph.storage.session import system_session, tenant_session
 from tests.workers.gitrepo import Repo
 from workers import facade
-from workers.celery_app import WORKER_READY_KEY
 from workers.git.remotes import LocalRemote
+from workers.readiness import key_of
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -77,12 +77,12 @@ class Stand:
         self.until(lambda: facade.dispatcher_ready(self.settings), "a dispatcher leads")
 
     def start_worker(self, name: str = "worker", **extra: str) -> None:
-        self.redis().delete(WORKER_READY_KEY)
+        self.redis().delete(key_of(name))
         arguments = ["-m", "celery", "-A", "workers.celery_app", "-q", "worker", "-c", "1"]
         # One worker has nobody to gossip with, and asking around takes a second.
         alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         self.start(name, [*arguments, *alone, "-n", f"{name}@test", "-l", "WARNING"], extra)
-        self.until(lambda: self.redis().exists(WORKER_READY_KEY), "the worker is ready")
+        self.until(lambda: self.redis().exists(key_of(name)), "the worker is ready")
 
     def start(self, name: str, arguments: list[str], extra: dict[str, str] | None = None) -> None:
         with (self.logs / f"{name}.log").open("ab") as log:

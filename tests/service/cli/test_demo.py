@@ -41,5 +41,8 @@ def test_ctrl_c_before_the_answers_is_not_success(tmp_path: Path) -> None:
     while process.poll() is None and not (shell.home / "server.json").exists():
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    try:
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, err

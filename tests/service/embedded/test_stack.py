@@ -19,11 +19,13 @@ from service.embedded import services, stack
 from service.embedded.errors import AddressTaken
 from service.embedded.state import RunningServer, StateDirectory
 from tests.service.embedded.conftest import Holder, eventually, holders
+from workers import readiness
 
 ROOT = Path(__file__).parents[3]
 RUNNER = Path(__file__).parent / "runner.py"
 STOP_SECONDS = 10
-ALL = {"postgres", "valkey", "api", "dispatcher", "worker", "beat"}
+WORKERS = {"worker-parse", "worker-maintenance", "worker-git"}
+ALL = {"postgres", "valkey", "api", "dispatcher", "beat", *WORKERS}
 
 Run = Callable[..., Holder]
 
@@ -56,6 +58,19 @@ def found(home: Path) -> RunningServer:
     server = StateDirectory(home).running()
     assert server is not None
     return server
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def pid_of_worker(holder: Holder) -> bytes | None:
+    """The process that said last that it takes ingestions."""
+    with redis.Redis.from_url(holder.redis_url) as client:
+        return client.get(readiness.key_of("parse"))
 
 
 def test_everything_is_ready_serves_refuses_a_second_and_stops_in_order(
@@ -109,13 +124,35 @@ def test_a_command_that_is_interrupted_has_its_last_words_with_the_api(
     assert holder.session_members() == []
 
 
-def test_a_process_that_dies_stops_the_stack_and_is_named(place: Path, run: Run) -> None:
+def test_a_process_of_ours_that_dies_is_started_again_a_store_stops_the_stack(
+    place: Path, run: Run
+) -> None:
     holder = run(place / "home")
-    os.kill(holder.children["api"], signal.SIGKILL)
+    server = found(place / "home")
+    workers = pid_of_worker(holder)
+    for name in ("api", "worker-parse"):
+        os.kill(holder.children[name], signal.SIGKILL)
+    assert eventually(lambda: answers(f"{server.address}/readyz"), 30)
+    # Ready under its own id means that it takes tasks.
+    assert eventually(lambda: pid_of_worker(holder) not in (workers, None), 30)
+
+    os.kill(holder.children["valkey"], signal.SIGKILL)
     _, said = holder.process.communicate(timeout=30)
     assert holder.process.returncode == 1
-    assert "api ended unexpectedly with signal SIGKILL" in said
+    assert "api ended unexpectedly with signal SIGKILL, and is started again" in said
+    assert "valkey ended unexpectedly with signal SIGKILL.\n" in said
     assert holder.session_members() == []
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.6, 0.9])
+def test_a_stop_is_heeded_at_every_moment_of_the_start(place: Path, seconds: float) -> None:
+    process = spawn(place / "home")
+    assert eventually((place / "home" / "server.json").exists, 60)
+    time.sleep(seconds)
+    process.terminate()
+    out, said = process.communicate(timeout=30)
+    # It may have been ready by then.
+    assert process.returncode == (0 if out else 130), said
 
 
 def test_parts_with_an_address_are_used_and_not_started(
@@ -126,7 +163,7 @@ def test_parts_with_an_address_are_used_and_not_started(
     assert set(holder.children) == ALL - {"postgres", "valkey"}
     assert holder.database_url == empty_database_url
     with redis.Redis.from_url(redis_url) as client:
-        assert client.exists(services.WORKER_READY_KEY)
+        assert all(client.exists(readiness.key_of(group)) for group in services.WORKER_GROUPS)
     assert holder.stop() == 0
     assert not (home / "postgres").exists()
     assert not (home / "valkey").exists()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,11 @@ time.sleep(600)
 """
 
 
-async def at_once() -> bool:
+async def at_once(_pid: int) -> bool:
     return True
 
 
-async def never() -> bool:
+async def never(_pid: int) -> bool:
     return False
 
 
@@ -48,7 +49,7 @@ def specification(
 
 
 def written(file: Path) -> ReadyCheck:
-    async def ready() -> bool:
+    async def ready(_pid: int) -> bool:
         return file.exists() and file.read_text().endswith("\n")
 
     return ready
@@ -99,9 +100,54 @@ def test_a_child_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
                 specification("stays", "import time; time.sleep(600)", ready=at_once),
                 specification("leaves", "import time; time.sleep(0.2)", ready=at_once),
             )
-            return (await supervisor.first_exit()).message
+            return (await supervisor.keep(print)).message
 
     assert asyncio.run(run()).startswith("leaves ended unexpectedly with exit code 0")
+
+
+def test_a_child_that_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
+    said: list[str] = []
+    starts = tmp_path / "starts"
+
+    async def run() -> tuple[str, dict[str, int]]:
+        async with Supervisor(tmp_path) as supervisor:
+            program = "import sys; open(sys.argv[1], 'a').write('x'); sys.exit(3)"
+            spec = specification("brief", program, str(starts), ready=at_once)
+            await supervisor.start(replace(spec, restarts=True))
+            return (await supervisor.keep(said.append)).message, supervisor.pids()
+
+    failure, running = asyncio.run(run())
+    assert starts.read_text() == "xxxx"
+    assert failure.startswith("brief ended unexpectedly with exit code 3.")
+    assert len(said) == 3
+    assert said[0].startswith("brief ended unexpectedly with exit code 3, and is started again")
+    assert list(running) == ["brief"]
+
+
+def test_a_child_that_is_started_again_is_stopped_like_the_first(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    program = STUBBORN.replace("SESSION", "False")
+
+    async def run() -> tuple[list[int], list[int]]:
+        async with Supervisor(tmp_path) as supervisor:
+            spec = specification("stubborn", program, str(said), ready=written(said))
+            await supervisor.start(replace(spec, restarts=True))
+            kept = asyncio.create_task(supervisor.keep(print))
+            children, left_behind = [supervisor.pids()["stubborn"]], [int(said.read_text())]
+            said.unlink()
+            os.kill(children[0], signal.SIGKILL)
+            while not await written(said)(0):
+                await asyncio.sleep(0.05)
+            children.append(supervisor.pids()["stubborn"])
+            assert session_of(left_behind[0]) == 0
+            left_behind.append(int(said.read_text()))
+            kept.cancel()
+            await asyncio.wait({kept})
+            return children, left_behind
+
+    children, left_behind = asyncio.run(run())
+    assert children[0] != children[1]
+    assert [session_of(pid) for pid in (*children, *left_behind)] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("own_session", ["True", "False"])
@@ -173,7 +219,7 @@ def test_a_grown_log_is_set_aside_at_the_next_start(tmp_path: Path) -> None:
     async def run() -> None:
         async with Supervisor(tmp_path) as supervisor:
             await supervisor.start(specification("brief", "print('new')", ready=at_once))
-            await supervisor.first_exit()
+            await supervisor.keep(print)
 
     asyncio.run(run())
     assert log.read_text() == "new\n"
