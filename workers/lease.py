@@ -25,6 +25,7 @@ from graph.errors import (
 )
 from graph.model import names
 from graph.model.ids import JobId, TenantId
+from graph.model.jobs import PARSE_STAGE
 from graph.settings import Settings
 from graph.storage import jobs, reservations
 from graph.storage.locks import SessionLock
@@ -35,6 +36,8 @@ from workers.progress import Position, Progress
 from workers.stopping import WorkerStops
 
 _TICK_SECONDS = 0.5
+# How often a job says how far it is to the one that waits for it.
+_FORWARD_SECONDS = 2.0
 # How soon a job learns that it was cancelled while it has no progress to write.
 _LOOK_SECONDS = 2.0
 # A job that heeds no limit is told of as what it is, this long before its process is ended.
@@ -50,13 +53,14 @@ class Lease:
 
     def __init__(self, settings: Settings, job: jobs.ClaimedJob) -> None:
         self.job = job
-        self.progress = Progress()
+        self.progress = Progress(job.percent)
         self._settings = settings
         self._lock = SessionLock(settings, names.job_lock(job.tenant_id, job.id))
         self._events = EventWriter(settings.redis_url)
         self._over = threading.Event()
         self._lost: type[LeaseLost | JobCancelled | TenantSuspended | WorkerStops] | None = None
         self._kept_at = time.monotonic()
+        self._forward_at = self._kept_at + _FORWARD_SECONDS
         limit = settings.job_hard_limit_seconds
         self._ends_at = self._kept_at + limit - min(_LAST_WORD_SECONDS, limit / 5)
         # Bytes so far, while something is being fetched.
@@ -99,6 +103,12 @@ class Lease:
             with self._session() as conn:
                 self._spend(conn, fetched(), over=True)
 
+    def show(self, waits: jobs.Shown | None) -> None:
+        """Tell those who watch how far the job is that waits for this one, if one does."""
+        if waits is not None:
+            far = Position(PARSE_STAGE.name, waits.done, waits.total, waits.percent)
+            self._events.append(self.job.tenant_id, waits.job_id, "progress", far.event())
+
     def stop(self) -> None:
         """Stop keeping it: what the row says next is written by whoever settles the job."""
         self._over.set()
@@ -127,6 +137,7 @@ class Lease:
             try:
                 self._judge(self._write(news))
                 beat_at = time.monotonic() + interval
+                self._forward()
             except StorageError as error:
                 self._endure(error)
             if news is not None:
@@ -164,6 +175,16 @@ class Lease:
             if fetched is not None:
                 self._spend(conn, fetched(), over=False)
             return beat
+
+    def _forward(self) -> None:
+        """In a transaction of its own, after that of the lease, which shall hold no other's row."""
+        now = time.monotonic()
+        if self.job.parent_id is None or now < self._forward_at:
+            return
+        self._forward_at = now + _FORWARD_SECONDS
+        with self._session() as conn:
+            waits = jobs.forward(conn, job_id=self.job.id)
+        self.show(waits)
 
     def _spend(self, conn: Connection, clone_bytes: int, *, over: bool) -> None:
         job_id, epoch = self.job.id, self.job.epoch

@@ -6,7 +6,6 @@ is already there costs little: a commit that is published is answered from its n
 were parsed before are not parsed again, documents that were stored before are not stored again.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -23,7 +22,6 @@ from graph.storage.facts_packs import PackReader, PackWriter
 from graph.storage.jobs import Counts
 from graph.storage.load import Loaded
 from graph.storage.publish import NewSnapshot
-from parsers.sandbox import ParserPool, SandboxLimits
 from workers import budget, failpoints, report, scratch, wide
 from workers.git import fetch, remotes
 from workers.git.blobs import BlobReader
@@ -34,7 +32,7 @@ from workers.stages.checkout import Access, Located, Opened
 from workers.stages.history import History, add_earlier, new_history
 from workers.stages.inventory import Inventory, InventoryLimits, inventory
 from workers.stages.load import check_room, load
-from workers.stages.parse import ParsedFiles, parse_files
+from workers.stages.parse import ParsedFiles, parse_files, parser_pool
 from workers.stages.resolve import Resolution
 from workers.storing import Stored
 from workers.timing import Stopwatch
@@ -208,21 +206,17 @@ class Ingestion:
 
     def parse(self, found: Inventory, blobs: BlobReader, history: History) -> ParsedFiles:
         """The facts of every file; new ones are kept for the next time."""
-        settings, total = self.settings, len(found.files)
+        total = len(found.files)
 
         def on_progress(done: int) -> None:
             self.reach("parsing")
             self.go_on()
             self.held.progress.report("parse", done, total)
 
-        limits = SandboxLimits(
-            file_seconds=settings.parse_timeout_seconds, memory_bytes=settings.parse_memory_bytes
-        )
-        processes = settings.parse_processes or len(os.sched_getaffinity(0))
         with (
             self.stage("parse"),
             PackWriter(history.store, self.job.tenant_id, announce=history.announce) as pack,
-            ParserPool(processes, limits) as pool,
+            parser_pool(self.settings) as pool,
         ):
             parsed = parse_files(
                 found,
@@ -253,7 +247,7 @@ class Ingestion:
                 previous=history.previous,
             )
         documents = resolution.run(
-            on_progress=lambda done: progress.report("resolve", done, resolution.total),
+            on_progress=lambda done: progress.report("load", done, resolution.total),
             should_stop=self.held.should_stop,
         )
 
@@ -261,6 +255,7 @@ class Ingestion:
             self.reach("loading")
             self.go_on()
             self.budget.check_nodes(counts.nodes)
+            progress.count(counts)
 
         with self.stage("load"):
             loaded = load(

@@ -5,7 +5,7 @@ twice a second, and so is the stream of events, which is faster.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graph.model.jobs import percent
 from graph.storage.jobs import Counts
@@ -16,15 +16,11 @@ class Position:
     """Where a job is: the stage, and how much of what that stage has to do."""
 
     stage: str
-    done: int = 0
-    total: int = 0
+    done: int
+    total: int
+    percent: int  # 0 to 100 over the whole job
     # What exists so far.
     counts: Counts | None = None
-
-    @property
-    def percent(self) -> int:
-        """0 to 100 over the whole job."""
-        return percent(self.stage, done=self.done, total=self.total)
 
     def event(self) -> dict[str, object]:
         """The same, for those who watch."""
@@ -39,20 +35,31 @@ class Position:
 
 
 class Progress:
-    """The latest position of a job. Reporting never blocks and never fails."""
+    """The latest position of a job. Reporting never blocks and never fails.
 
-    def __init__(self) -> None:
+    The percentage only grows: stages may overlap, and a job that waited for others goes on where it
+    was, though it looks again at what it has to do.
+    """
+
+    def __init__(self, begins: int = 0) -> None:
+        """For a job that is so far already, in percent."""
+        self._percent = begins
         self._lock = threading.Lock()
         self._position: Position | None = None
         self._told: Position | None = None
 
-    def report(
-        self, stage: str, done: int = 0, total: int = 0, counts: Counts | None = None
-    ) -> None:
-        """The job is here now. Counts stay until they are said anew."""
+    def report(self, stage: str, done: int = 0, total: int = 0) -> None:
+        """The job is here now."""
         with self._lock:
-            known = self._position.counts if self._position else None
-            self._position = Position(stage, done, total, counts or known)
+            counts = self._position.counts if self._position else None
+            self._percent = max(self._percent, percent(stage, done=done, total=total))
+            self._position = Position(stage, done, total, self._percent, counts)
+
+    def count(self, counts: Counts) -> None:
+        """So much of the graph exists, wherever the job is."""
+        with self._lock:
+            if self._position is not None:
+                self._position = replace(self._position, counts=counts)
 
     def news(self) -> Position | None:
         """The position, if it changed since it was last asked for."""

@@ -6,7 +6,6 @@ by one of their events and by an error in the log; the snapshot goes on answerin
 looked at it.
 """
 
-import os
 import random
 import time
 from functools import partial
@@ -25,7 +24,6 @@ from graph.storage.facts import FactsLibrary
 from graph.storage.facts_packs import KIND, PackWriter
 from graph.storage.sampling import Identity, Sample
 from graph.storage.session import system_session, tenant_session
-from parsers.sandbox import ParserPool, SandboxLimits
 from parsers.skips import SkipReason
 from workers import scratch, stopping
 from workers.git import remotes
@@ -33,7 +31,7 @@ from workers.git.blobs import BlobReader
 from workers.git.tree import TreeLimits
 from workers.stages import checkout
 from workers.stages.inventory import InventoryLimits, inventory
-from workers.stages.parse import ParsedFiles, parse_files
+from workers.stages.parse import ParsedFiles, parse_files, parser_pool
 from workers.stages.resolve import Kept, Resolution
 from workers.tenantry import every_tenant
 from workers.version import pipeline_version
@@ -143,15 +141,11 @@ def _parse(
         files=settings.max_files_per_repository,
         tree=TreeLimits(entries=settings.max_paths_per_repository),
     )
-    sandbox = SandboxLimits(
-        file_seconds=settings.parse_timeout_seconds, memory_bytes=settings.parse_memory_bytes
-    )
     go_on = partial(_go_on, until)
     found = inventory(opened.checkout, blobs, limits, on_progress=go_on)
-    processes = settings.parse_processes or len(os.sched_getaffinity(0))
     with (
         PackWriter(FileStore(facts), tenant_id) as pack,
-        ParserPool(processes, sandbox) as pool,
+        parser_pool(settings) as pool,
     ):
         parsed = parse_files(
             found,

@@ -8,7 +8,7 @@ so a commit that has changed meanwhile costs only its changes.
 import structlog
 
 from graph.errors import ArtifactDamaged, ArtifactNotFound
-from graph.model.jobs import MAX_CHILDREN, PARSE, JobState
+from graph.model.jobs import MAX_CHILDREN, PARSE, PARSE_STAGE, JobState
 from graph.settings import Settings
 from graph.storage import artifact_rows, jobs, pending
 from graph.storage.artifacts import ArtifactStore, artifact_key
@@ -40,7 +40,14 @@ def split(
     size, items = unparsed(found, blobs, history.library)
     if size < wanted:
         return False
-    held.progress.report("parse", 0, len(found.files))
+    files = 0
+
+    def on_file() -> None:
+        nonlocal files
+        held.check()
+        files += 1
+
+    held.progress.report(PARSE_STAGE.name)
     written = list(
         shards.write(
             items,
@@ -49,7 +56,7 @@ def split(
             job.id,
             shard_bytes=max(settings.wide_shard_bytes, size // (MAX_CHILDREN // 2)),
             announce=history.announce,
-            on_file=held.check,
+            on_file=on_file,
         )
     )
     if not written:
@@ -57,7 +64,7 @@ def split(
     children = [Wanted(PARSE, parameters={"sources": one.sha256.hex()}) for one in written]
     held.stop()  # it is given back: nothing is to be kept
     with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
-        jobs.split(conn, job_id=job.id, epoch=job.epoch, children=children)
+        jobs.split(conn, job_id=job.id, epoch=job.epoch, children=children, files=files)
         number = job.repository.number
         pending.confirm(conn, job_id=job.id, epoch=job.epoch, artifacts=written, repository=number)
     _log.info("ingest.split", shards=len(written), size_bytes=size)

@@ -74,7 +74,7 @@ class JobKind:
     charged: bool = False
     # Whether it is still wanted for a repository that was removed.
     of_removed: bool = False
-    # Whether several of one repository may run at once.
+    # Whether several of one repository may run at once: bounded pieces of something larger.
     many: bool = False
 
 
@@ -102,13 +102,17 @@ class JobStage:
     ends: int
 
 
-# The shares are those of a first ingestion; a later one jumps over most of `parse`.
+# The one in which a large ingestion waits for others.
+PARSE_STAGE = JobStage("parse", 12, 60)
+
+# The shares are those of a first ingestion; a later one jumps over most of `parse`. A document is
+# resolved when it is loaded: what comes before is what all of them share.
 STAGES: tuple[JobStage, ...] = (
     JobStage("checkout", 0, 10),
     JobStage("inventory", 10, 12),
-    JobStage("parse", 12, 60),
-    JobStage("resolve", 60, 80),
-    JobStage("load", 80, 97),
+    PARSE_STAGE,
+    JobStage("resolve", 60, 66),
+    JobStage("load", 66, 97),
     JobStage("publish", 97, 100),
 )
 

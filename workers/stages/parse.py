@@ -5,19 +5,21 @@ memory holds the outlines and never the bodies.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graph.errors import ArtifactDamaged
 from graph.resolve import manifests
 from graph.resolve.manifests import Manifests
+from graph.settings import Settings
 from graph.storage.facts import FactsLibrary
 from graph.storage.facts_packs import PackReader, PackWriter
 from parsers import registry
 from parsers.codec import EncodedFacts, FactsDamaged, Outline, decode_outline
 from parsers.detect import inspect
 from parsers.fingerprint import fingerprint
-from parsers.sandbox import ParseItem, ParserPool
+from parsers.sandbox import ParseItem, ParserPool, SandboxLimits
 from parsers.skips import SkipReason
 from workers.git.blobs import BlobReader
 from workers.stages.inventory import Inventory, Skipped, SourceFile
@@ -51,6 +53,14 @@ class _Work:
     by_fingerprint: dict[bytes, list[SourceFile]] = field(default_factory=dict)
     outlines: dict[bytes, Outline] = field(default_factory=dict)
     refused: dict[bytes, SkipReason] = field(default_factory=dict)
+
+
+def parser_pool(settings: Settings) -> ParserPool:
+    """The parsers of one attempt, limited as the installation says."""
+    limits = SandboxLimits(
+        file_seconds=settings.parse_timeout_seconds, memory_bytes=settings.parse_memory_bytes
+    )
+    return ParserPool(settings.parse_processes or len(os.sched_getaffinity(0)), limits)
 
 
 def parse_files(

@@ -22,7 +22,7 @@ from graph.storage.jobs.asking import (
 from graph.storage.jobs.attempts import Attempt, attempts
 from graph.storage.jobs.claiming import ClaimedJob, claim
 from graph.storage.jobs.dispatching import Dispatched, depth, pick
-from graph.storage.jobs.family import FollowUp, Group, Wanted, split
+from graph.storage.jobs.family import FollowUp, Group, Shown, Wanted, forward, split
 from graph.storage.jobs.holding import (
     Beat,
     Counts,
@@ -46,6 +46,7 @@ __all__ = [
     "Group",
     "Job",
     "Reaped",
+    "Shown",
     "Silent",
     "Wanted",
     "attempts",
@@ -57,6 +58,7 @@ __all__ = [
     "fail",
     "find_by_task",
     "finish",
+    "forward",
     "get",
     "last_task",
     "list_page",

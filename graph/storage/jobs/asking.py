@@ -116,6 +116,8 @@ def retry(conn: Connection, *, job_id: JobId) -> Job:
             resets=0,
             percent=0,
             stage=None,
+            files_done=0,
+            files_total=0,
             finished_at=None,
             error_code=None,
             error_message=None,

@@ -28,15 +28,23 @@ for no key update of j
 """)
 
 _CLAIM = text("""
--- Begin a try.
+-- Begin a try, or go on with the one in which the job waited for its children.
 update jobs
 set state = 'running', attempt = attempt + 1, started_at = now(),
   lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_seconds),
-  stage = null, percent = 0, files_done = 0, files_total = 0, nodes = 0, edges = 0,
+  stage = case when waited then stage end, percent = case when waited then percent else 0 end,
+  files_done = case when waited then files_done else 0 end,
+  files_total = case when waited then files_total else 0 end, nodes = 0, edges = 0,
   error_code = null, error_message = null
+from (
+  select coalesce((
+    select outcome = 'waiting' from job_attempts
+    where tenant_id = :tenant_id and job_id = :job_id order by epoch desc limit 1
+  ), false) as waited
+) last
 where tenant_id = :tenant_id and job_id = :job_id
-returning kind, repository, ref, commit_sha, force, parameters, attempt, max_attempts, resets,
-  generation, trace_parent
+returning kind, repository, ref, commit_sha, force, parameters, parent_job_id, percent, attempt,
+  max_attempts, resets, trace_parent
 """)
 
 _PUT_BACK = text("""
@@ -76,6 +84,8 @@ class ClaimedJob:
     commit: str | None
     force: bool
     parameters: dict[str, Any]
+    parent_id: JobId | None
+    percent: int  # where it begins
     attempt: int
     max_attempts: int
     resets: int
@@ -160,6 +170,8 @@ def _begun(
         commit=row.commit_sha,
         force=row.force,
         parameters=row.parameters,
+        parent_id=row.parent_job_id,
+        percent=row.percent,
         attempt=row.attempt,
         max_attempts=row.max_attempts,
         resets=row.resets,

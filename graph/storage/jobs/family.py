@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, insert, text
 from graph.errors import LeaseLost
 from graph.model import names
 from graph.model.ids import JobId, RepositoryNumber, new_id
-from graph.model.jobs import MAX_ATTEMPTS, MAX_CHILDREN, JobKind, JobState
+from graph.model.jobs import MAX_ATTEMPTS, MAX_CHILDREN, PARSE_STAGE, JobKind, JobState
 from graph.storage import counters, locks, signals
 from graph.storage.jobs.flights import flight
 from graph.storage.jobs.table import jobs
@@ -35,9 +35,36 @@ _WAIT = text("""
 -- To wait is no try: it goes on with the one that it was in.
 update jobs
 set state = 'waiting', needs_all = :needs_all, attempt = greatest(attempt - 1, 0),
+  stage = case when :files > 0 then :stage else stage end,
+  percent = greatest(percent, case when :files > 0 then :begins else 0 end),
+  files_done = 0, files_total = :files,
   lease_owner = null, lease_until = null
 where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'running'
 returning job_id
+""")
+
+# Who waits for a job that ends is waited for: the last one to end has to see what the others did.
+_WAITS = """
+select p.job_id, p.epoch from jobs c
+  join jobs p on p.tenant_id = c.tenant_id and p.job_id = c.parent_job_id
+    and p.epoch = c.parent_epoch
+where c.tenant_id = :tenant_id and c.job_id = :job_id and p.state = 'waiting' and p.files_total > 0
+for no key update of p
+"""
+_WAITS_NOW, _WAITS_IF_FREE = text(_WAITS), text(f"{_WAITS} skip locked")
+
+_ADD_UP = text("""
+-- A child that is tried again begins anew; who waits for it does not go back.
+update jobs p
+set files_done = least(p.files_total, greatest(p.files_done, s.done)),
+  percent = greatest(p.percent,
+    :begins + floor(:share * least(1.0, s.done / p.files_total::numeric)))
+from (
+  select sum(files_done) as done from jobs
+  where tenant_id = :tenant_id and parent_job_id = :job_id and parent_epoch = :epoch
+) s
+where p.tenant_id = :tenant_id and p.job_id = :job_id
+returning p.files_done as done, p.files_total as total, p.percent
 """)
 
 _HAS_CHILDREN = text("""
@@ -89,6 +116,16 @@ class Group:
 FollowUp = Wanted | Group
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How far a job is that waits for its children."""
+
+    job_id: JobId
+    done: int
+    total: int
+    percent: int
+
+
 def split(
     conn: Connection,
     *,
@@ -96,16 +133,35 @@ def split(
     epoch: int,
     children: Sequence[Wanted],
     needs_all: bool = True,
+    files: int = 0,
 ) -> list[JobId]:
     """The job waits for these children, and is queued again when the last one has ended.
 
-    Its lease is over then. Raises LeaseLost, and changes nothing, if it is no longer ours.
+    `files` is how many it has them parse: it is as far as they are, see `forward`. Its lease is
+    over then. Raises LeaseLost, and changes nothing, if it is no longer ours.
     """
     hold(conn)
     held = {"tenant_id": tenant_of(conn), "job_id": job_id, "epoch": epoch}
-    if conn.execute(_WAIT, {**held, "needs_all": needs_all}).first() is None:
+    shown = {"files": files, "stage": PARSE_STAGE.name, "begins": PARSE_STAGE.begins}
+    if conn.execute(_WAIT, {**held, **shown, "needs_all": needs_all}).first() is None:
         raise LeaseLost
     return _make_members(conn, _parent(conn, job_id), children)
+
+
+def forward(conn: Connection, *, job_id: JobId, last: bool = False) -> Shown | None:
+    """How far the job is now that waits for this one and its like: its files are the sum of theirs.
+
+    None if none waits, or somebody else is at its row: unless this is the last word of a child that
+    ends in this transaction, there will be another.
+    """
+    child = _of(conn, job_id)
+    waits = conn.execute(_WAITS_NOW if last else _WAITS_IF_FREE, child).first()
+    if waits is None:
+        return None
+    share = {"begins": PARSE_STAGE.begins, "share": PARSE_STAGE.ends - PARSE_STAGE.begins}
+    parent = {"tenant_id": tenant_of(conn), "job_id": waits.job_id, "epoch": waits.epoch}
+    row = conn.execute(_ADD_UP, {**parent, **share}).one()
+    return Shown(JobId(waits.job_id), row.done, row.total, row.percent)
 
 
 def hold(conn: Connection) -> None:
@@ -171,7 +227,6 @@ def _make(
         "parent_job_id": parent.job_id,
         "parent_epoch": parent.epoch,
         "priority": parent.priority,
-        "large": parent.large,
         "created_by": parent.created_by,
         "trace_parent": parent.trace_parent,
         "max_attempts": MAX_ATTEMPTS,
@@ -199,6 +254,8 @@ def _own(conn: Connection, parent: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "commit_sha": wanted.commit,
         "force": wanted.force,
         "parameters": wanted.parameters,
+        # A piece is as small as any other, so it takes none of the slots for large jobs.
+        "large": parent.large and not wanted.kind.many,
         "flight": own_flight or flight(wanted.kind, wanted.ref, wanted.commit),
         "generation": generation,
     }
