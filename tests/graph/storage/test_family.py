@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text, update
 
 from graph.errors import JobNotFound, LeaseLost, QuotaExceeded
-from graph.model.jobs import ENDED, INGEST, PURGE, JobState
+from graph.model.jobs import ENDED, INGEST, PARSE, PURGE, JobState
 from graph.storage import jobs, repositories, usage
 from graph.storage.jobs import Group, Wanted
 from graph.storage.jobs.table import jobs as table
@@ -306,6 +306,23 @@ def test_children_do_not_fill_the_queue_of_requests(family, parent, repository, 
     with family.session() as conn:
         used = {each.resource.name: each.used for each in usage.of_tenant(conn).standings}
     assert used["queued_jobs"] == 1
+
+
+def test_pieces_of_a_large_repository_take_no_slot_for_large_jobs(family, parent, settings):
+    with family.session() as conn:
+        conn.execute(text("update jobs set large = true where job_id = :id"), {"id": parent.id})
+    shards = family.act(jobs.split, parent, children=[Wanted(PARSE)] * 3)
+    with system_session("dispatch", settings=settings) as conn:
+        chosen = jobs.pick(conn, slots=10, large_slots=0)
+    assert {each.job_id for each in chosen} == set(shards)
+
+
+def test_other_jobs_that_it_asks_for_are_as_large_as_it(family, parent, settings):
+    with family.session() as conn:
+        conn.execute(text("update jobs set large = true where job_id = :id"), {"id": parent.id})
+    family.finish(parent, then=BRANCHES)
+    with system_session("dispatch", settings=settings) as conn:
+        assert len(jobs.pick(conn, slots=10, large_slots=1)) == 1
 
 
 def test_a_stranger_sees_neither_parent_nor_children(family, parent, session, stranger):
