@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from workers.git.blobs import BlobReader
 from workers.git.command import GitLimits, Network, ShouldStop, never
 from workers.git.errors import HostNotTrusted, RepositoryMoved
 from workers.git.tree import TreeLimits, list_entries
+from workers.outcomes import RETRIES, Retry
 
 LIMITS = GitLimits(wall_seconds=30, file_bytes=1 << 28)
 
@@ -368,3 +370,67 @@ def _children_of(pid: int, name: str) -> dict[int, str]:
         if parent == pid and Path(os.fsdecode(command[0])).name == name:
             found[int(entry.name)] = b" ".join(command).decode()
     return found
+
+
+def fetching() -> dict[str, int]:
+    """The processes of ours by which something is fetched at this moment, by what they do."""
+    found: dict[str, int] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it has ended meanwhile
+        # The host's own git is told nothing by its arguments.
+        if b"credential.helper=" in words and b"fetch" in words:
+            found["git"] = int(folder.name)
+    for pid, words in below(found.get("git", 0)):
+        if words[0].endswith(b"git-remote-https"):
+            found["the helper that speaks https"] = pid
+        if b"index-pack" in words or b"unpack-objects" in words:
+            found["the one that takes the pack in"] = pid
+    return found
+
+
+def below(pid: int) -> list[tuple[int, list[bytes]]]:
+    """The processes below this one, with their arguments."""
+    found = []
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(each) for one in threads for each in (one / "children").read_text().split()]
+        for child in children:
+            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            found += [(child, words), *below(child)]
+    except OSError:
+        return found  # it has ended meanwhile
+    return found
+
+
+@pytest.mark.parametrize(
+    "which", ["git", "the helper that speaks https", "the one that takes the pack in"]
+)
+def test_a_git_that_is_killed_while_it_fetches_is_worth_another_try(
+    host: githost.Host, client: Client, which: str
+) -> None:
+    repo = Repo(host.root / "repo")
+    commit = repo.commit({"noise.bin": random.Random(1).randbytes(300_000), "a.py": "a = 1\n"})
+    host.part_bytes, host.pause_seconds = 4000, 0.2
+
+    def kill() -> None:
+        deadline = time.monotonic() + 30
+        while which not in fetching() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(fetching()[which], signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    with pytest.raises(CodeloomError) as raised:
+        client.fetch(commit)
+    killing.join(30)
+    assert RETRIES[raised.value.code] is Retry.TRANSIENT, raised.value
+    assert fetching() == {}
+    host.pause_seconds = 0.0
+    # Another attempt has another folder, as every one has.
+    client.scratch = client.scratch.with_name("again")
+    assert list(list_entries(client.fetch(commit), TreeLimits()))
