@@ -28,6 +28,8 @@ BEAT_LOCK = names.shared_lock("beat")
 AGAIN_SECONDS = 10 * 60
 # How soon a second beat takes over when the first one dies, and how soon a changed row is seen.
 _LOOK_SECONDS = 2.0
+# A beat that leads and has said nothing for so long is taken for frozen: another may lead.
+_FROZEN_SECONDS = 8.0
 
 _log = structlog.get_logger(__name__)
 
@@ -97,11 +99,13 @@ class RowScheduler(Scheduler):
     """Fires the rows that are due, while it holds the lock of which there is one.
 
     It keeps nothing in a file and nothing in memory: another beat, or this one after a restart,
-    goes on from the rows.
+    goes on from the rows. One that is frozen loses the lock; when it wakes up, what it had taken
+    and not yet told is told late, and done only if nobody has fired that row again.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  as Celery has them
         self._lock: SessionLock | None = None
+        self._said = False
         super().__init__(*args, **options)
 
     @override
@@ -129,9 +133,12 @@ class RowScheduler(Scheduler):
         if self._lock is not None and self._lock.held():
             return True
         self._let_go()
-        lock = SessionLock(settings, BEAT_LOCK, role="maintainer")
+        lock = SessionLock(settings, BEAT_LOCK, role="maintainer", silent_seconds=_FROZEN_SECONDS)
         if not lock.acquire():
             lock.close()
+            if not self._said:
+                _log.info("beat.stands_by")
+                self._said = True
             return False
         self._lock = lock
         with system_session("maintenance", settings=settings) as conn:
@@ -143,6 +150,7 @@ class RowScheduler(Scheduler):
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+            self._said = False
 
     def _fire(self, settings: Settings) -> float:
         with system_session("maintenance", settings=settings) as conn:

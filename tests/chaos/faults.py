@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
+from tests.chaos.beats import kill_beats, silence_the_leading_beat
 from tests.chaos.yard import (
     DISPATCHERS,
     WORKERS,
@@ -39,11 +40,6 @@ def kill_dispatchers(yard: Yard, random: Random, _places: Sequence[Place]) -> st
     for name in names:
         yard.kill(name)
     return " ".join(names)
-
-
-def kill_beat(yard: Yard, _random: Random, _places: Sequence[Place]) -> str:
-    yard.kill("beat")
-    return ""
 
 
 def kill_workers(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
@@ -191,7 +187,8 @@ def nothing(_yard: Yard, random: Random, _places: Sequence[Place]) -> str:
 FAULTS: dict[str, Fault] = {
     "kill the API": kill_api,
     "kill dispatchers": kill_dispatchers,
-    "kill beat": kill_beat,
+    "kill beats": kill_beats,
+    "silence the leading beat": silence_the_leading_beat,
     "kill workers": kill_workers,
     "kill a worker and not its child": kill_a_main_process,
     "stop a worker": stop_a_worker,

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import time
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
@@ -14,6 +15,7 @@ from graph.model import names
 from graph.model.ids import JobId
 from graph.model.jobs import JobState
 from graph.storage import locks
+from tests.chaos import beats
 from tests.chaos.faults import FAULTS, PLACES, pool_children
 from tests.chaos.interfering import POISON
 from tests.chaos.invariants import violations
@@ -262,7 +264,8 @@ class Schedule:
         return []
 
     def in_the_database(self) -> list[str]:
-        found = []
+        told = Counter(beats.fired(self.yard))
+        found = [f"a run was fired twice: {run}" for run, times in told.items() if times > 1]
         if self.yard.ask("select 1 from pg_class where relpersistence = 't'"):
             found.append("a temporary table is left")
         jobs = [names.job_lock(place.tenant_id, JobId(job_id)) for place, job_id in self.accepted]

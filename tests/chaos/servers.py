@@ -94,14 +94,14 @@ class Servers:
             )
         self._processes[specification.name] = process
         deadline = time.monotonic() + START_SECONDS
-        while not asyncio.run(_ready(specification)):
+        while not asyncio.run(_ready(specification, process.pid)):
             assert process.poll() is None, f"{specification.name} ended"
             assert time.monotonic() < deadline, f"{specification.name} does not answer"
             time.sleep(0.05)
 
 
-async def _ready(specification: ProcessSpec) -> bool:
-    return await specification.ready()
+async def _ready(specification: ProcessSpec, pid: int) -> bool:
+    return await specification.ready(pid)
 
 
 def end_with_us() -> None:

@@ -35,7 +35,8 @@ from workers.git.remotes import LocalRemote
 
 WORKERS = ("worker1", "worker2")
 DISPATCHERS = ("dispatcher1", "dispatcher2")
-ALL = ("api", *DISPATCHERS, *WORKERS, "beat")
+BEATS = ("beat1", "beat2")
+ALL = ("api", *DISPATCHERS, *WORKERS, *BEATS)
 START_SECONDS = 90.0
 # What a repository is like, one commit after the other; each has documents that others lack.
 VERSIONS = tuple(
@@ -176,7 +177,7 @@ class Yard:
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         arguments = {
             "api": ["-m", "service.server"],
-            "beat": [*celery, "beat"],
+            **{each: [*celery, "beat", "--pidfile="] for each in BEATS},
             **{each: ["-m", self.dispatcher] for each in DISPATCHERS},
             **{each: [*celery, "worker", "-c", "1", *quiet, "-n", f"{each}@t"] for each in WORKERS},
         }[name]

@@ -1,5 +1,7 @@
 """What runs by the clock, by real processes: two beats fire once, and one outlives the other."""
 
+import re
+import signal
 import time
 from pathlib import Path
 
@@ -67,6 +69,35 @@ def test_two_beats_fire_each_run_once_and_one_outlives_the_other(stand: Stand) -
     make_due(stand)
     stand.until(lambda: sum(runs(stand).values()) == 1 + 2 * len(PERIODIC), "the second leads")
     assert list(Path(stand.settings.codeloom_home).rglob("*schedule*")) == []
+
+
+def fired(stand: Stand, *beats: str) -> list[tuple[str, str]]:
+    """Each row and run that a beat says it has told, as often as one says so."""
+    said = "".join((stand.logs / f"{beat}.log").read_text() for beat in beats)
+    lines = [line for line in said.splitlines() if "beat.fired" in line]
+    found = [re.search(r"name=(\w+).* run=(\d+)", line) for line in lines]
+    return [(match[1], match[2]) for match in found if match]
+
+
+def test_a_frozen_beat_is_replaced_and_fires_nothing_again_when_it_wakes(stand: Stand) -> None:
+    start_beat(stand, "frozen")
+    stand.until(lambda: sum(runs(stand).values()) == 1, "the first beat leads and fires")
+    start_beat(stand, "other")
+    other = stand.logs / "other.log"
+    stand.until(lambda: "beat.stands_by" in other.read_text(), "the other stands by")
+    stand.processes["frozen"].send_signal(signal.SIGSTOP)
+    make_due(stand)
+    stand.until(lambda: sum(runs(stand).values()) == 1 + len(PERIODIC), "the other leads")
+    stand.processes["frozen"].send_signal(signal.SIGCONT)
+    # It has the time to look, several times, at rows that are due; one of the two takes each.
+    time.sleep(2 * schedule._LOOK_SECONDS)
+    make_due(stand)
+    stand.until(lambda: sum(runs(stand).values()) == 1 + 2 * len(PERIODIC), "all are fired again")
+    stand.until(lambda: fired(stand, "other"), "the other says what it has told")
+    told = fired(stand, "frozen", "other")
+    assert len(set(told)) == len(told)
+    leads = {beat: (stand.logs / f"{beat}.log").read_text() for beat in ("frozen", "other")}
+    assert [text.count("beat.leads") for text in leads.values()] == [1, 1]
 
 
 def test_a_worker_does_what_was_fired_and_writes_how_it_ended(stand: Stand) -> None:
