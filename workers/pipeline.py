@@ -141,11 +141,13 @@ class Ingestion:
         return True
 
     def checkout(self, located: Located, access: Access) -> Opened:
-        """Its objects, readable."""
-        fetched = partial(fetch.fetched_bytes, access.scratch)
+        """Its objects, readable. What was fetched before the job waited is not fetched again."""
+        with self.watch.stage("checkout"):
+            reopened = wide.reopen(self.job, located, access, self.settings)
+        fetched = partial(fetch.fetched_bytes, access.scratch) if reopened is None else lambda: 0
         with self.watch.stage("checkout"), self.held.fetching(fetched):
             try:
-                return checkout.checkout(located, access)
+                return reopened or checkout.checkout(located, access)
             except CheckoutTooLarge as error:
                 raise self.budget.too_large(error) from error
 

@@ -5,21 +5,25 @@ looks at its ref again, and takes over what they have made: facts are found by w
 so a commit that has changed meanwhile costs only its changes.
 """
 
+from collections.abc import Iterable
+
 import structlog
 
 from graph.errors import ArtifactDamaged, ArtifactNotFound
 from graph.model.jobs import MAX_CHILDREN, PARSE, PARSE_STAGE, JobState
 from graph.settings import Settings
 from graph.storage import artifact_rows, jobs, pending
-from graph.storage.artifacts import ArtifactStore, artifact_key
+from graph.storage.artifacts import Artifact, ArtifactStore, artifact_key, open_store
 from graph.storage.facts_packs import PackReader
 from graph.storage.jobs import ClaimedJob, Job, Wanted
 from graph.storage.pending import Pending
 from graph.storage.session import tenant_session
+from parsers.sandbox import ParseItem
 from workers import storing
 from workers.git.blobs import BlobReader
 from workers.lease import Lease
-from workers.stages import shards
+from workers.stages import kept, shards
+from workers.stages.checkout import Access, Located, Opened
 from workers.stages.history import History
 from workers.stages.inventory import Inventory
 from workers.stages.parse import unparsed
@@ -40,35 +44,44 @@ def split(
     size, items = unparsed(found, blobs, history.library)
     if size < wanted:
         return False
-    files = 0
-
-    def on_file() -> None:
-        nonlocal files
-        held.check()
-        files += 1
-
     held.progress.report(PARSE_STAGE.name)
-    written = list(
-        shards.write(
-            items,
-            history.store,
-            job.tenant_id,
-            job.id,
-            shard_bytes=max(settings.wide_shard_bytes, size // (MAX_CHILDREN // 2)),
-            announce=history.announce,
-            on_file=on_file,
-        )
-    )
+    written, files = _write(held, size, items, history, settings)
     if not written:
         return False
-    children = [Wanted(PARSE, parameters={"sources": one.sha256.hex()}) for one in written]
+    parts = [{"sources": one.sha256.hex()} for one in written]
+    fetched = kept.keep(
+        blobs.checkout,
+        history.store,
+        job.tenant_id,
+        job.id,
+        announce=history.announce,
+        on_chunk=held.check,
+    )
+    if fetched is not None:
+        parts[0] |= {"commit": blobs.checkout.commit, "checkout": fetched.sha256.hex()}
+        written.append(fetched)
+    children = [Wanted(PARSE, parameters=part) for part in parts]
     held.stop()  # it is given back: nothing is to be kept
     with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
         jobs.split(conn, job_id=job.id, epoch=job.epoch, children=children, files=files)
         number = job.repository.number
         pending.confirm(conn, job_id=job.id, epoch=job.epoch, artifacts=written, repository=number)
-    _log.info("ingest.split", shards=len(written), size_bytes=size)
+    _log.info("ingest.split", shards=len(children), size_bytes=size)
     return True
+
+
+def reopen(job: ClaimedJob, located: Located, access: Access, settings: Settings) -> Opened | None:
+    """The checkout that the job had before it waited, if that is still the commit that is meant."""
+    store = open_store(settings.artifacts)
+    for child in _children(job, settings):
+        if child.parameters.get("commit") != located.target.commit:
+            continue
+        sha256 = bytes.fromhex(child.parameters["checkout"])
+        try:
+            return kept.reopen(located, access, store, job.tenant_id, sha256)
+        except (ArtifactNotFound, ArtifactDamaged) as error:
+            _log.warning("ingest.checkout_unusable", error=error.code)
+    return None
 
 
 def results(job: ClaimedJob, store: ArtifactStore, settings: Settings) -> list[PackReader]:
@@ -90,7 +103,11 @@ def clean_up(job: ClaimedJob, settings: Settings) -> None:
     written = [
         bytes.fromhex(sha256)
         for child in _children(job, settings)
-        for sha256 in (child.parameters["sources"], (child.report or {}).get("facts"))
+        for sha256 in (
+            child.parameters["sources"],
+            child.parameters.get("checkout"),
+            (child.report or {}).get("facts"),
+        )
         if sha256 is not None
     ]
     if not written:
@@ -101,6 +118,33 @@ def clean_up(job: ClaimedJob, settings: Settings) -> None:
             artifact_rows.forget(conn, kind=shards.KIND, sha256=sha256)
         pending.discard(conn, unwanted)
     storing.settle(settings, job.tenant_id, unwanted)
+
+
+def _write(
+    held: Lease,
+    size: int,
+    items: Iterable[ParseItem[bytes]],
+    history: History,
+    settings: Settings,
+) -> tuple[list[Artifact], int]:
+    """The shards, and how many files there are in them."""
+    files = 0
+
+    def on_file() -> None:
+        nonlocal files
+        held.check()
+        files += 1
+
+    written = shards.write(
+        items,
+        history.store,
+        held.job.tenant_id,
+        held.job.id,
+        shard_bytes=max(settings.wide_shard_bytes, size // (MAX_CHILDREN // 2)),
+        announce=history.announce,
+        on_file=on_file,
+    )
+    return list(written), files
 
 
 def _children(job: ClaimedJob, settings: Settings) -> list[Job]:

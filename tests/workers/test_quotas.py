@@ -88,6 +88,48 @@ def test_what_a_host_sent_is_counted_once(hosted: Hosted) -> None:
     assert used(hosted.stand, "job_minutes") >= 2
 
 
+def shards(hosted: Hosted) -> list[Path]:
+    """What is stored of large ingestions."""
+    folder = Path(str(hosted.settings.artifacts_url).removeprefix("file://"))
+    return list(folder.rglob("shards/*"))
+
+
+def run_queued(hosted: Hosted) -> None:
+    """Every job that may run now, run in this process."""
+    with system_session("dispatch", settings=hosted.settings) as conn:
+        chosen = jobs.pick(conn, slots=8, lease_seconds=60)
+    for each in chosen:
+        tasks.run(hosted.stand.tenant_id, each.job_id, each.epoch, hosted.settings)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_a_large_ingestion_has_fetched_is_not_fetched_again(
+    hosted: Hosted, *, kept: bool
+) -> None:
+    """Unless what was kept of it is damaged: then that is found out."""
+    hosted.settings = hosted.settings.model_copy(update={"wide_parse_bytes": 1})
+    hosted.repo.commit({"noise.txt": os.urandom(NOISE), "a.py": "a = 1\n", "b.py": "b = 1\n"})
+    job_id = hosted.request()
+    run_queued(hosted)
+    assert hosted.stand.job(job_id).state is JobState.WAITING
+    fetched = used(hosted.stand, "clone_bytes")
+    assert NOISE < fetched < NOISE + 10_000
+    run_queued(hosted)
+    assert hosted.stand.job(job_id).state is JobState.QUEUED
+    if not kept:
+        (path,) = [each for each in shards(hosted) if each.stat().st_size > NOISE]
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    before = len(hosted.host.requests)
+    run_queued(hosted)
+    asked = len(hosted.host.requests) - before
+    assert hosted.stand.job(job_id).state is JobState.SUCCEEDED
+    assert used(hosted.stand, "clone_bytes") == (fetched if kept else 2 * fetched)
+    before = len(hosted.host.requests)
+    assert hosted.run().state is JobState.SUCCEEDED  # unchanged: asked for its commit alone
+    assert (asked == len(hosted.host.requests) - before) is kept
+    assert shards(hosted) == []
+
+
 def test_a_fetch_ends_at_what_was_left_of_the_month(hosted: Hosted) -> None:
     hosted.repo.commit({"noise.txt": os.urandom(NOISE), "a.py": "a = 1\n"})
     allow(hosted.settings, hosted.stand.tenant_id, clone_bytes=100_000)

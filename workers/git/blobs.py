@@ -24,6 +24,7 @@ class BlobReader:
 
     def __init__(self, checkout: Checkout, *, max_bytes: int) -> None:
         """Blobs above `max_bytes` may be asked for their size only."""
+        self.checkout = checkout
         self._max_bytes = max_bytes
         self._reading = False
         self._process = GitProcess(

@@ -5,12 +5,14 @@ host can. A repository of this machine is read in place through `objects/info/al
 """
 
 import os
+import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from graph.errors import CodeloomError, CommitNotFound
-from workers.git import failures
+from graph.errors import ArtifactDamaged, ArtifactNotFound, CodeloomError, CommitNotFound
+from workers.git import failures, packed
 from workers.git.command import Answer, GitLimits, Network, ShouldStop, never, run
 from workers.git.local import LocalRepository
 from workers.git.remotes import HttpsRemote
@@ -65,6 +67,39 @@ def fetch_remote(
         raise _failure(answer, remote, limits, fetched=fetched_bytes(scratch))
     # The fetch noted the remote as one that owes us objects. Nobody is asked for anything again.
     _configure(git_dir, sha256=len(commit) > 40)  # noqa: PLR2004  sha-1
+    return _opened(
+        git_dir,
+        home,
+        commit,
+        what=str(remote),
+        limits=limits,
+        should_stop=should_stop,
+        filtered=True,
+    )
+
+
+def open_packed(
+    chunks: Iterable[bytes],
+    remote: HttpsRemote,
+    commit: str,
+    *,
+    scratch: Path,
+    limits: GitLimits,
+    should_stop: ShouldStop = never,
+) -> Checkout:
+    """Make a commit readable that was fetched elsewhere, from what `packed.join` made of it there.
+
+    An artifact that is not there or damaged leaves no trace in `scratch`: the commit can still be
+    fetched into it.
+    """
+    git_dir, home = _make_repository(scratch, sha256=len(commit) > 40)  # noqa: PLR2004  sha-1
+    try:
+        packed.part(chunks, git_dir / "objects")
+    except (ArtifactNotFound, ArtifactDamaged):
+        shutil.rmtree(git_dir)
+        raise
+    # It was fetched without history.
+    (git_dir / "shallow").write_text(f"{commit}\n")
     return _opened(
         git_dir,
         home,
