@@ -373,19 +373,12 @@ def _children_of(pid: int, name: str) -> dict[int, str]:
 
 
 def fetching() -> dict[str, int]:
-    """The processes of ours by which something is fetched at this moment, by what they do."""
+    """The processes of this test by which something is fetched now, by what they do."""
     found: dict[str, int] = {}
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue  # it has ended meanwhile
+    for pid, words in below(os.getpid()):
         # The host's own git is told nothing by its arguments.
         if b"credential.helper=" in words and b"fetch" in words:
-            found["git"] = int(folder.name)
-    for pid, words in below(found.get("git", 0)):
+            found["git"] = pid
         if words[0].endswith(b"git-remote-https"):
             found["the helper that speaks https"] = pid
         if b"index-pack" in words or b"unpack-objects" in words:
@@ -419,9 +412,10 @@ def test_a_git_that_is_killed_while_it_fetches_is_worth_another_try(
 
     def kill() -> None:
         deadline = time.monotonic() + 30
-        while which not in fetching() and time.monotonic() < deadline:
+        while (pid := fetching().get(which)) is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        os.kill(fetching()[which], signal.SIGKILL)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
 
     killing = threading.Thread(target=kill)
     killing.start()
