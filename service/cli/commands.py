@@ -50,8 +50,11 @@ def demo(
     """Run everything, ingest a repository, tell some answers, then serve until Ctrl-C."""
     from graph.settings import get_settings
     from service.cli.demo import show
+    from service.cli.ingest import address_of
     from service.embedded import stack
 
+    # Before everything is started for it.
+    address_of(repository)
     interrupted = threading.Event()
 
     async def on_ready(running: stack.Stack) -> int | None:

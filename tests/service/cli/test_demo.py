@@ -27,10 +27,11 @@ def test_a_demonstration_of_nothing_ends_with_code_1(tmp_path: Path) -> None:
     _, err = shell.run("demo", "--once", code=1)
     assert "repository_empty" in err
     assert "Commit something first." in err
-    # Without --once as well: there is nothing to serve.
-    started = time.monotonic()
-    shell.run("demo", str(tmp_path / "missing"), code=1)
-    assert time.monotonic() - started < 120
+    # Nothing is started for what is not there.
+    home = Shell(tmp_path / "other", repo.path)
+    _, err = home.run("demo", str(tmp_path / "missing"), code=1)
+    assert "There is nothing at" in err
+    assert not home.home.exists()
 
 
 def test_ctrl_c_before_the_answers_is_not_success(tmp_path: Path) -> None:
