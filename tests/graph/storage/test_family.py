@@ -166,6 +166,7 @@ def test_a_member_that_fails_decides_as_declared(family, parent, needs_all):
     if needs_all:
         assert (decided.state, decided.error_code) == (FAILED, "child_failed")
         assert "2 of the 3" in decided.error_message
+        assert f"; {first.id} is failed (x)." in decided.error_message
         assert decided.finished_at is not None
     else:
         assert (decided.state, decided.error_code) == (QUEUED, None)
@@ -180,6 +181,7 @@ def test_a_member_whose_workers_die_is_an_end_as_well(family, parent):
         family.reap()
     assert family.children(join)[0].state is JobState.DEAD
     assert (family.job(join).state, family.job(join).error_code) == (FAILED, "child_failed")
+    assert "is dead (worker_lost)" in family.job(join).error_message
 
 
 def test_a_failed_member_that_is_tried_again_in_time_fails_nobody(family, parent):
