@@ -8,7 +8,9 @@ looked at it.
 
 import random
 import time
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
@@ -39,6 +41,8 @@ from workers.version import pipeline_version
 # Of a larger one, making it anew would take what tenants wait for.
 _MOST_DOCUMENTS = 5000
 _SECONDS = 8 * 60.0
+# How many of its documents are compared at once.
+_BATCH = 100
 # How many tenants are asked for a snapshot before it is given up for this time.
 _MOST_TENANTS = 100
 # What depends on how busy the machine was, then or now: nothing can be said of such a snapshot.
@@ -75,13 +79,22 @@ def _checked(settings: Settings, tenant_id: TenantId, sample: Sample) -> bool:
     if made is None:
         _log.info("selfcheck.undecided", **about)
         return True
-    missing, surplus = len(made - sample.documents), len(sample.documents - made)
-    if missing or surplus or sample.incomplete:
-        counts = {"missing": missing, "surplus": surplus, "incomplete": sample.incomplete}
+    stored = sample.documents.keys()
+    counts = {
+        "missing": len(made.documents - stored),
+        "surplus": len(stored - made.documents),
+        "incomplete": sample.incomplete,
+        "altered": made.altered,
+    }
+    if any(counts.values()):
+        with tenant_session(tenant_id, role="worker", settings=settings) as conn:
+            if not sampling.is_there(conn, sample):
+                _log.info("selfcheck.undecided", **about)
+                return True
         _log.error("selfcheck.differs", **counts, **about)
         _tell(settings, tenant_id, sample, {**counts, "commit": sample.commit})
         return False
-    _log.info("selfcheck.equal", documents=len(made), **about)
+    _log.info("selfcheck.equal", documents=len(made.documents), **about)
     return True
 
 
@@ -101,9 +114,15 @@ def _tell(
         operator_events.record(conn, event)
 
 
-def _make(
-    settings: Settings, tenant_id: TenantId, sample: Sample, folder: Path
-) -> frozenset[Identity] | None:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The documents of the commit, and how many have other nodes or edges than are stored."""
+
+    documents: frozenset[Identity]
+    altered: int
+
+
+def _make(settings: Settings, tenant_id: TenantId, sample: Sample, folder: Path) -> _Made | None:
     """The documents of the commit, made anew; None where chance had a hand in it."""
     access = checkout.access(
         settings,
@@ -121,10 +140,14 @@ def _make(
         return None
     resolution = Resolution(parsed, library, repository=sample.repository, previous=None)
     rows = resolution.run(on_progress=lambda _: None, should_stop=stopping.announced)
-    made = [each.document for each in rows if not isinstance(each, Kept)]
-    if stopping.announced():
-        return None
-    return frozenset((each.path, each.fingerprint, each.resolution) for each in made)
+    made: set[Identity] = set()
+    altered = 0
+    while batch := [each for each in islice(rows, _BATCH) if not isinstance(each, Kept)]:
+        made.update(sampling.identity(each.document) for each in batch)
+        known = [each for each in batch if sampling.identity(each.document) in sample.documents]
+        with tenant_session(tenant_id, role="worker", settings=settings) as conn:
+            altered += sampling.altered(conn, sample, known)
+    return None if stopping.announced() else _Made(frozenset(made), altered)
 
 
 def _parse(

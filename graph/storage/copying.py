@@ -124,8 +124,8 @@ def store_rows(
 
     Raises StorageError when the server stored another number of rows than it was sent.
     """
-    nodes = _send(conn, NODES, repository, _node_rows(batch)).rowcount
-    edges = _send(conn, EDGES, repository, _edge_rows(batch)).rowcount
+    nodes = _send(conn, NODES, repository, node_rows(batch)).rowcount
+    edges = _send(conn, EDGES, repository, edge_rows(batch)).rowcount
     expected = (
         sum(len(document.rows.nodes) for document in batch),
         sum(len(document.rows.edges) for document in batch),
@@ -197,7 +197,8 @@ def _document_row(numbered: Numbered) -> tuple[Any, ...]:
     )
 
 
-def _node_rows(batch: list[Numbered]) -> Iterable[tuple[Any, ...]]:
+def node_rows(batch: Iterable[Numbered]) -> Iterable[tuple[Any, ...]]:
+    """The nodes of these documents as they are stored, in the order of the columns of `NODES`."""
     for numbered in batch:
         document = numbered.id
         for row in numbered.rows.nodes:
@@ -207,7 +208,8 @@ def _node_rows(batch: list[Numbered]) -> Iterable[tuple[Any, ...]]:
                 yield document, *row
 
 
-def _edge_rows(batch: list[Numbered]) -> Iterable[tuple[Any, ...]]:
+def edge_rows(batch: Iterable[Numbered]) -> Iterable[tuple[Any, ...]]:
+    """The edges of these documents as they are stored, in the order of the columns of `EDGES`."""
     for numbered in batch:
         document = numbered.id
         for row in numbered.rows.edges:
