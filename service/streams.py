@@ -59,11 +59,13 @@ class Listener:
         # Whether events were lost because they came faster than they were taken.
         self.behind = False
 
-    def offer(self, event: StreamEvent) -> None:
-        """The event is for this listener, which may have it already."""
-        if _place(event.id) <= _place(self.after):
+    def offer(self, entry_id: str, event: StreamEvent | None) -> None:
+        """The event is for this listener, which may have it already; None only moves its place."""
+        if _place(entry_id) <= _place(self.after):
             return
-        self.after = event.id
+        self.after = entry_id
+        if event is None:
+            return
         try:
             self._waiting.put_nowait(event)
         except asyncio.QueueFull:
@@ -144,7 +146,7 @@ class Hub:
             for entry_id, fields in entries:
                 event = _event(entry_id, fields)
                 for listener in self._listeners.get(key, ()):
-                    listener.offer(event)
+                    listener.offer(entry_id, event)
 
 
 def _client(redis_url: str) -> redis.asyncio.Redis:
@@ -156,13 +158,19 @@ def _client(redis_url: str) -> redis.asyncio.Redis:
         socket_connect_timeout=_TIMEOUT_SECONDS,
         client_name=CLIENT_NAME,
         decode_responses=True,
+        encoding_errors="replace",
     )
     return redis.asyncio.Redis.from_pool(pool)
 
 
-def _event(entry_id: str, fields: dict[str, str]) -> StreamEvent:
-    data = json.loads(fields["data"])
-    return StreamEvent(entry_id, JobId(UUID(fields["job"])), fields["kind"], data)
+def _event(entry_id: str, fields: dict[str, str]) -> StreamEvent | None:
+    """The event; None for what is none, such as one of another release: the rows tell of that."""
+    try:
+        data, job_id = json.loads(fields["data"]), JobId(UUID(fields["job"]))
+        return StreamEvent(entry_id, job_id, fields["kind"], dict(data.items()))
+    except (AttributeError, LookupError, ValueError, RecursionError) as error:
+        _log.warning("events.malformed", error=type(error).__name__)
+        return None
 
 
 def _place(entry_id: str) -> tuple[int, int]:
