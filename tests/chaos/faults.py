@@ -13,15 +13,8 @@ from pathlib import Path
 from random import Random
 
 from tests.chaos.beats import kill_beats, silence_the_leading_beat
-from tests.chaos.yard import (
-    DISPATCHERS,
-    WORKERS,
-    Place,
-    Yard,
-    command,
-    descendants,
-    send,
-)
+from tests.chaos.processes import command, descendants, send
+from tests.chaos.yard import DISPATCHERS, WORKERS, Place, Yard
 from tests.workers.stand import ROOT
 
 Fault = Callable[[Yard, Random, Sequence[Place]], str]
@@ -76,7 +69,9 @@ def kill_git(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
 
 def kill_a_parser(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
     return _kill_when_there(
-        yard, random, lambda pid: command(pid) != "git" and pid not in pool_children(yard)
+        yard,
+        random,
+        lambda pid: not command(pid).startswith("git") and pid not in pool_children(yard),
     )
 
 
@@ -179,6 +174,16 @@ def stale_messages(yard: Yard, random: Random, places: Sequence[Place]) -> str:
     return str(len(messages))
 
 
+def lose_the_host(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
+    """The host of what is fetched has no time, or hangs up."""
+    yard.host.status = random.choice((429, 500, 503))
+    yard.host.retry_after = random.choice(("", "1"))
+    time.sleep(random.uniform(1, 3))
+    said = f"{yard.host.status} {yard.host.retry_after}"
+    yard.host.status, yard.host.retry_after = 0, ""
+    return said.strip()
+
+
 def nothing(_yard: Yard, random: Random, _places: Sequence[Place]) -> str:
     time.sleep(random.uniform(0, 1))
     return ""
@@ -203,6 +208,7 @@ FAULTS: dict[str, Fault] = {
     "restart the database": restart_the_database,
     "end sessions": end_sessions,
     "stale messages": stale_messages,
+    "lose the host": lose_the_host,
     "nothing": nothing,
 }
 # Faults that wait for a worker at a place, asked for by a file; see `interfering`.
@@ -221,6 +227,7 @@ PLACES: dict[str, tuple[str, ...]] = {
         "store gives nothing",
         "store takes nothing",
     ),
+    "kill git while it fetches": ("git dies fetching", "git's helper dies fetching"),
     "fill the disk": ("full disk", *(f"full {stage}" for stage in STAGES)),
     "die at a stage": tuple(f"die {stage}" for stage in STAGES),
 }

@@ -23,8 +23,10 @@ from graph.errors import StorageError
 from graph.storage import artifacts, copying, uploads
 from graph.storage import publish as publishing
 from graph.storage.jobs import holding
+from tests.chaos.processes import command, descendants, send
 from workers import lease, scratch
 from workers.celery_app import app
+from workers.git.command import GitProcess
 from workers.pipeline import Ingestion
 from workers.stages import publish
 
@@ -148,6 +150,30 @@ def in_the_store() -> None:
     artifacts.FileStore.begin = begun  # type: ignore[method-assign]
 
 
+def in_git() -> None:
+    begin = GitProcess.__init__
+
+    def begun(self: GitProcess, *given: Any, **named: Any) -> None:
+        begin(self, *given, **named)
+        if named.get("network") is not None:
+            for name in ("git", "git's helper"):
+                if taken(f"{name} dies fetching"):
+                    threading.Thread(target=_kill_fetching, args=(self, name != "git")).start()
+
+    GitProcess.__init__ = begun  # type: ignore[method-assign]
+
+
+def _kill_fetching(git: GitProcess, helper: bool) -> None:
+    """Kill git, or what speaks https for it, as soon as that does."""
+    leader = git._process.pid
+    while git._process.returncode is None:
+        speaking = [pid for pid in descendants(leader) if command(pid).startswith("git-remote")]
+        if speaking:
+            send(speaking[-1] if helper else leader, signal.SIGKILL)
+            return
+        time.sleep(0.01)
+
+
 def without_fence() -> None:
     """A job is whoever's that once had it."""
     fence = "and epoch = :epoch and state = 'running'"
@@ -172,6 +198,7 @@ if __name__ == "__main__":
     at_stages()
     in_the_database()
     in_the_store()
+    in_git()
     if os.environ.get("CHAOS_UNFENCED"):
         without_fence()
     sys.exit(app.start(sys.argv[1:]))

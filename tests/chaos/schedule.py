@@ -25,6 +25,8 @@ from tests.workers.digest import Rows
 QUIET_SECONDS = 100.0
 ANSWER_SECONDS = 90.0
 TENANTS = 2
+# The one whose repository is fetched over the network.
+REMOTE = 1
 REACHED_SECONDS = 4.0
 POISONED = 0.15
 INGESTIONS = "/v1/repositories/{}/ingestions"
@@ -40,7 +42,7 @@ class Schedule:
         self.yard = yard
         self.random = random.Random(seed)
         self.told: list[str] = []
-        self.places = [yard.place() for _ in range(TENANTS)]
+        self.places = [yard.place(remote=number == REMOTE) for number in range(TENANTS)]
         self.versions = dict.fromkeys(range(TENANTS), 1)
         self.asked: list[tuple[Place, Answered]] = []
         self.accepted: list[tuple[Place, UUID]] = []
@@ -67,7 +69,8 @@ class Schedule:
         """A fault at a place, and a request that leads a worker there."""
         where = self.random.choice(PLACES[name])
         (self.yard.faults / where).touch()
-        self.ingest(self.random.randrange(TENANTS), force=self.random.random() < 0.6)
+        number = REMOTE if "fetching" in where else self.random.randrange(TENANTS)
+        self.ingest(number, force=self.random.random() < 0.6)
         deadline = time.monotonic() + REACHED_SECONDS
         while (self.yard.faults / where).exists() and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from graph.model.jobs import JobState
+from tests.chaos.processes import send
 from tests.chaos.schedule import Schedule
-from tests.chaos.yard import DISPATCHERS, WORKERS, Place, Yard, send
+from tests.chaos.yard import DISPATCHERS, WORKERS, Place, Yard
 
 NOTICED_SECONDS = 30.0
 

@@ -25,8 +25,10 @@ from graph.storage.engine import SCHEMA
 from graph.storage.jobs import Job
 from graph.storage.repositories import Repository
 from graph.storage.session import system_session, tenant_session
+from tests.chaos.processes import children, command, descendants
 from tests.chaos.servers import Servers, end_with_us
 from tests.service.serving import free_port
+from tests.workers import githost
 from tests.workers.digest import Rows, graph
 from tests.workers.gitrepo import Repo
 from tests.workers.stand import ROOT
@@ -105,6 +107,7 @@ class Yard:
             codeloom_home=folder / "home",
             codeloom_port=free_port(),
             allow_local_repositories=True,
+            git_ca_file=githost.make_certificate(folder),
             address_requests_per_minute=1_000_000,
             parse_processes=1,
             lease_seconds=4,
@@ -112,6 +115,9 @@ class Yard:
             dispatch_lease_seconds=4,
         )
         self.places = 0
+        # Serves the repositories over the network.
+        self.host: githost.Host
+        self.open = contextlib.ExitStack()
         # Whether it may be used again.
         self.sound = False
         self.clean: list[dict[str, Rows]] = []
@@ -122,6 +128,11 @@ class Yard:
         self.before = set(children(os.getpid()))
         try:
             self.servers.start()
+            self.host = self.open.enter_context(
+                githost.serving(self.folder / "repositories", self.folder / "host.pem")
+            )
+            # So that something can happen while a pack is on its way.
+            self.host.part_bytes, self.host.pause_seconds = 1000, 0.05
             migrate.upgrade(self.settings)
         except BaseException:
             self.__exit__(None, None, None)
@@ -138,20 +149,24 @@ class Yard:
             self.kill(name)
         engine.dispose(self.settings)
         self.servers.close()
+        self.open.close()
         for pid in self.adopted():
             os.kill(pid, signal.SIGKILL)
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
-    def place(self, name: str = "repo", versions: int = 1) -> Place:
-        """A new tenant with one repository."""
+    def place(self, name: str = "repo", versions: int = 1, *, remote: bool = False) -> Place:
+        """A new tenant with one repository; a remote one is fetched over the network."""
         self.places += 1
-        repo = Repo(self.folder / "repositories" / str(self.places))
+        repo = Repo(self.folder / "repositories" / f"place{self.places}")
         for version in VERSIONS[:versions]:
             repo.commit(version)
         with system_session("administration", settings=self.settings) as conn:
             tenant_id = tenants.create(conn, name=f"t{self.places}").id
         with tenant_session(tenant_id, settings=self.settings) as conn:
-            repository = repositories.register(conn, url=LocalRemote(repo.path).url, name=name)
+            url = (
+                f"{self.host.url}/place{self.places}/.git" if remote else LocalRemote(repo.path).url
+            )
+            repository = repositories.register(conn, url=url, name=name)
             _, secret = keys.create(conn, tenant_id=tenant_id, scopes=["admin"])
         return Place(self.settings, tenant_id, secret, repository, repo)
 
@@ -262,29 +277,3 @@ class Yard:
         while not true():
             assert time.monotonic() < deadline, f"waited in vain until {what}"
             time.sleep(0.05)
-
-
-def children(pid: int) -> list[int]:
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*"):
-        with contextlib.suppress(OSError):
-            found += [int(each) for each in (task / "children").read_text().split()]
-    return found
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below this one."""
-    return [each for child in children(pid) for each in (child, *descendants(child))]
-
-
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def send(pid: int, number: signal.Signals) -> None:
-    """Signal a process that may have ended by itself."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)

@@ -29,6 +29,8 @@ class Host(http.server.ThreadingHTTPServer):
         self.requests: list[tuple[str, str]] = []
         self.redirect_to = ""
         self.retry_after = ""
+        # With which everything is answered; 0 for what is asked for.
+        self.status = 0
         # What git says is sent in parts of so many bytes, with so many seconds between them.
         self.part_bytes = 1 << 30
         self.pause_seconds = 0.0
@@ -97,7 +99,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append((self.command, self.path))
-        behaviour = self.path.split("/")[1]
+        behaviour = str(self.server.status or self.path.split("/")[1])
         if behaviour.isdigit():
             self._answer(int(behaviour))
         elif behaviour == "redirect":
