@@ -93,7 +93,7 @@ def request_job(
 ) -> Job:
     """A job of any kind, asked for by its parameters; `kinds` says which a kind takes.
 
-    `may_use` raises for a repository that is not the caller's. Raises TenantValidationError for an
+    `may_use` raises for a repository that is not the caller's. Raises JobParametersInvalid for an
     unknown kind and for parameters that do not fit, and what the kind's own request raises.
     """
     wanted = kinds.read(kind, parameters)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from graph.errors import TenantValidationError
+from graph.errors import JobParametersInvalid
 from graph.model.jobs import INGEST, PURGE
 
 # A commit's whole id, in either of git's formats.
@@ -36,12 +36,12 @@ PARAMETERS: dict[str, type[Parameters]] = {INGEST.name: Ingest, PURGE.name: Purg
 def read(kind: str, parameters: Mapping[str, object]) -> Parameters:
     """The parameters of a job of this kind.
 
-    Raises TenantValidationError with what does not fit, for an unknown kind as well.
+    Raises JobParametersInvalid with what does not fit, for an unknown kind as well.
     """
     shape = PARAMETERS.get(kind)
     if shape is None:
-        raise TenantValidationError(f"The kinds of jobs are {', '.join(PARAMETERS)}.")
+        raise JobParametersInvalid(f"The kinds of jobs are {', '.join(PARAMETERS)}.")
     try:
         return msgspec.convert(dict(parameters), shape)
     except msgspec.ValidationError as error:
-        raise TenantValidationError(f"The parameters do not fit: {error}.") from None
+        raise JobParametersInvalid(f"The parameters do not fit: {error}.") from None

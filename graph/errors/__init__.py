@@ -13,6 +13,7 @@ from graph.errors.jobs import (
     JobNotDead,
     JobNotFound,
     JobNotRetryable,
+    JobParametersInvalid,
     LeaseLost,
     SnapshotIncomplete,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "JobNotDead",
     "JobNotFound",
     "JobNotRetryable",
+    "JobParametersInvalid",
     "LeaseLost",
     "LimitsUnavailable",
     "NotARepository",

@@ -1,5 +1,6 @@
 """Jobs and the attempts that are made at them."""
 
+from graph.errors.tenants import TenantValidationError
 from graph.errors.tree import CodeloomError
 
 
@@ -8,6 +9,12 @@ class ChildFailed(CodeloomError):
 
     code = "child_failed"
     kind = "conflict"
+
+
+class JobParametersInvalid(TenantValidationError):
+    """There is no such kind of job, or it does not take such parameters."""
+
+    code = "job_parameters_invalid"
 
 
 class JobNotFound(CodeloomError):

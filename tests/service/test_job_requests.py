@@ -100,7 +100,7 @@ def test_parameters_that_do_not_fit_are_refused(
     repository = register(client, acme)["id"]
     answer = ask(client, acme.ingest, "ingest", {"repository_id": repository, **wrong})
     assert 400 <= answer.status_code < 500
-    assert problem(answer)["code"] in {"tenant_invalid", "request_invalid", "ref_not_found"}
+    assert problem(answer)["code"] in {"job_parameters_invalid", "request_invalid", "ref_not_found"}
     assert listed(client, acme) == []
 
 
