@@ -51,11 +51,11 @@ _log = structlog.get_logger(__name__)
 class Lease:
     """The right to run one job. `hold` makes one; it ends with the block."""
 
-    def __init__(self, settings: Settings, job: jobs.ClaimedJob) -> None:
+    def __init__(self, settings: Settings, job: jobs.ClaimedJob, lock: SessionLock) -> None:
         self.job = job
         self.progress = Progress(job.percent)
         self._settings = settings
-        self._lock = SessionLock(settings, names.job_lock(job.tenant_id, job.id))
+        self._lock = lock
         self._events = EventWriter(settings.redis_url)
         self._over = threading.Event()
         self._lost: type[LeaseLost | JobCancelled | TenantSuspended | WorkerStops] | None = None
@@ -194,7 +194,11 @@ class Lease:
         return tenant_session(self.job.tenant_id, role="worker", settings=self._settings)
 
     def _keep_lock(self) -> None:
-        """Take the lock anew if its session ended, as when the database restarts."""
+        """Take the lock anew if its session ended, as when the database restarts.
+
+        Somebody may hold it: our own former session, of whose end the server has not heard yet, or
+        a successor. Which of them, the row says, which is asked next.
+        """
         try:
             if self._lock.held():
                 return
@@ -204,7 +208,7 @@ class Lease:
         name = names.job_lock(self.job.tenant_id, self.job.id)
         self._lock = SessionLock(self._settings, name)
         if not self._lock.acquire():
-            self._lost = LeaseLost
+            _log.warning("lease.lock_not_free")
 
     def _judge(self, answer: jobs.Beat) -> None:
         match answer:
@@ -231,10 +235,30 @@ def hold(
     """Claim the job and keep it for the block; None if it is not ours to run.
 
     That is no error: the message came twice, or late, the job has been cancelled since, or its
-    tenant is suspended or has used up its month.
+    tenant is suspended or has used up its month. Raises StorageError, and leaves the job unclaimed,
+    when there is no connection for its lock: else it would count as one that a worker died with.
     """
+    with SessionLock(settings, names.job_lock(tenant_id, job_id)) as lock:
+        job = _claim(settings, tenant_id, job_id, epoch, owner)
+        if job is None:
+            yield None
+            return
+        lease = Lease(settings, job, lock)
+        try:
+            if lease.start():
+                yield lease
+            else:
+                _give_back(settings, job)
+                yield None
+        finally:
+            lease.end()
+
+
+def _claim(
+    settings: Settings, tenant_id: TenantId, job_id: JobId, epoch: int, owner: str
+) -> jobs.ClaimedJob | None:
     with tenant_session(tenant_id, role="worker", settings=settings) as conn:
-        job = jobs.claim(
+        return jobs.claim(
             conn,
             job_id=job_id,
             epoch=epoch,
@@ -242,30 +266,21 @@ def hold(
             lease_seconds=settings.lease_seconds,
             wanted=budget.most(settings),
         )
-    if job is None:
-        yield None
-        return
-    lease = Lease(settings, job)
-    try:
-        if lease.start():
-            yield lease
-        else:
-            _give_back(settings, job)
-            yield None
-    finally:
-        lease.end()
 
 
 def _give_back(settings: Settings, job: jobs.ClaimedJob) -> None:
     """The worker that had the job before is silent, but its session lives: it may go on."""
     _log.warning("lease.former_holder_lives")
-    with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
-        jobs.retry_later(
-            conn,
-            job_id=job.id,
-            epoch=job.epoch,
-            delay_seconds=_BUSY_SECONDS,
-            code=LeaseLost.code,
-            message="The worker that had the job before has not let go of it.",
-            count_attempt=False,
-        )
+    try:
+        with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
+            jobs.retry_later(
+                conn,
+                job_id=job.id,
+                epoch=job.epoch,
+                delay_seconds=_BUSY_SECONDS,
+                code=LeaseLost.code,
+                message="The worker that had the job before has not let go of it.",
+                count_attempt=False,
+            )
+    except LeaseLost:
+        _log.info("lease.ended_meanwhile")  # it was cancelled, say

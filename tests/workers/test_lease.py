@@ -124,7 +124,8 @@ def test_progress_reaches_the_row_and_the_stream(stand: Stand) -> None:
     with working(stand) as held:
         for done in range(1000):
             held.progress.report("parse", done, 1000)
-        held.progress.report("load", 50, 100, jobs.Counts(nodes=7, edges=9))
+        held.progress.report("load", 50, 100)
+        held.progress.count(jobs.Counts(nodes=7, edges=9))
         wait(lambda: stand.job(held.job.id).stage == "load")
         job = stand.job(held.job.id)
         assert (job.files_done, job.files_total, job.nodes, job.edges) == (50, 100, 7, 9)

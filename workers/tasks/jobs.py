@@ -6,10 +6,13 @@ Outcomes are four. *Done*: the work says so itself. The others are for errors (`
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from uuid import UUID
 
-from graph.errors import JobCancelled, LeaseLost
+import structlog
+
+from graph.errors import JobCancelled, LeaseLost, StorageError
 from graph.model.ids import JobId, TenantId
 from graph.model.jobs import INGEST, PARSE, PURGE
 from graph.settings import Settings, get_settings
@@ -21,6 +24,11 @@ from workers.lease import Lease
 from workers.outcomes import Outcome, Retry, outcome_of
 from workers.queues import INGEST_TASK, PURGE_TASK, SHARD_TASK
 from workers.tasks.logged import LoggedTask
+
+# How soon it is tried again to say how a job ended.
+_AGAIN_SECONDS = 0.5
+
+_log = structlog.get_logger(__name__)
 
 # What a job of each kind does. It ends with the job succeeded, or waiting for its children, or
 # raises why it has not.
@@ -81,11 +89,20 @@ def _settle(held: Lease, error: Exception, settings: Settings) -> str:
     if isinstance(error, JobCancelled | LeaseLost):
         return error.code  # the row says so already, or belongs to another
     outcome = outcome_of(error)
-    try:
-        with tenant_session(held.job.tenant_id, role="worker", settings=settings) as conn:
-            return _write(conn, held.job, outcome)
-    except LeaseLost as lost:
-        return lost.code
+    until = time.monotonic() + settings.lease_seconds
+    while True:
+        try:
+            with tenant_session(held.job.tenant_id, role="worker", settings=settings) as conn:
+                return _write(conn, held.job, outcome)
+        except LeaseLost as lost:
+            return lost.code
+        except StorageError as away:
+            # What ended the job may be that the database restarts. Said when it is back, it is one
+            # try that failed; unsaid, the job would count as one that a worker died with.
+            if time.monotonic() > until:
+                raise
+            _log.warning("job.not_settled", error=away.code)
+            time.sleep(_AGAIN_SECONDS)
 
 
 def _write(conn: Connection, job: jobs.ClaimedJob, outcome: Outcome) -> str:
