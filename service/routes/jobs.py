@@ -1,6 +1,6 @@
 """Ingestions are asked for, and every job is watched and cancelled, here."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
@@ -20,7 +20,7 @@ from service import schemas
 from service.deps import Paged, Paging, Reader, Shared, may_use
 from service.reads import RepositoryParameter
 from service.wire import Flag, Text
-from service.writes import Answer, IngestWrite, Target
+from service.writes import Answer, IngestWrite, Target, Write
 from workers import facade
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
@@ -38,6 +38,10 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
         }
     }
 }
+
+
+class _Change(Protocol):
+    def __call__(self, conn: Connection, *, job_id: JobId) -> jobs.Job: ...
 
 
 class Ingestion(schemas.Request):
@@ -181,34 +185,19 @@ def get_job(caller: Reader, backend: Shared, job_id: JobParameter) -> shape.Job:
 @router.post("/jobs/{job_id}/cancel", response_model=shape.Job)
 def cancel_job(write: IngestWrite, job_id: JobParameter) -> Response:
     """Cancel a job that has not ended. A worker that holds it stops within seconds."""
-
-    def work(connection: Connection) -> Answer:
-        _seen(write.caller, jobs.get(connection, job_id=JobId(job_id)))
-        return Answer(shape.job(facade.cancel(connection, job_id=JobId(job_id))))
-
-    return write.run(work)
+    return _changed(write, JobId(job_id), facade.cancel)
 
 
 @router.post("/jobs/{job_id}/retry", response_model=shape.Job)
 def retry_job(write: IngestWrite, job_id: JobParameter) -> Response:
     """Try a job again that failed, was cancelled or is dead, with all its attempts before it."""
-
-    def work(connection: Connection) -> Answer:
-        _seen(write.caller, jobs.get(connection, job_id=JobId(job_id)))
-        return Answer(shape.job(facade.retry(connection, job_id=JobId(job_id))))
-
-    return write.run(work)
+    return _changed(write, JobId(job_id), facade.retry)
 
 
 @router.post("/jobs/{job_id}/discard", response_model=shape.Job)
 def discard_job(write: IngestWrite, job_id: JobParameter) -> Response:
     """Put a dead job aside: it is a failed one from now on. `state=dead` lists those that wait."""
-
-    def work(connection: Connection) -> Answer:
-        _seen(write.caller, jobs.get(connection, job_id=JobId(job_id)))
-        return Answer(shape.job(facade.discard(connection, job_id=JobId(job_id))))
-
-    return write.run(work)
+    return _changed(write, JobId(job_id), facade.discard)
 
 
 @router.get("/jobs/{job_id}/attempts")
@@ -276,6 +265,16 @@ def _page(paging: Paging, found: list[jobs.Job]) -> JobPage:
         next_cursor=paging.next_cursor(page),
         truncated=False,
     )
+
+
+def _changed(write: Write, job_id: JobId, change: _Change) -> Response:
+    """The job, after a change to it that the caller may make."""
+
+    def work(connection: Connection) -> Answer:
+        _seen(write.caller, jobs.get(connection, job_id=job_id))
+        return Answer(shape.job(change(connection, job_id=job_id)))
+
+    return write.run(work)
 
 
 def _seen(caller: Caller, job: jobs.Job) -> jobs.Job:
