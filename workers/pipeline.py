@@ -57,7 +57,6 @@ def ingest(held: Lease, settings: Settings) -> None:
             if made is None:
                 return
             ingestion.publish(located, opened, made)
-    wide.clean_up(held.job, settings)
 
 
 class Made(NamedTuple):

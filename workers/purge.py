@@ -91,6 +91,7 @@ class _Purge:
 
     def remove_artifacts(self) -> int:
         """Those that no snapshot names: first the row, and after its commit the object."""
+        storing.settle_left(self._settings, self._held.job.tenant_id)
         removed = 0
         while True:
             discarded = self._piece(self._discard)

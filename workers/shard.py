@@ -40,6 +40,7 @@ def parse(held: Lease, settings: Settings) -> None:
             sources, pack, pool, job.id, on_progress=on_progress, should_stop=held.should_stop
         )
         _finish(held, files, pack.close(), settings)
+    failpoints.reach("joined", settings.codeloom_failpoint, held.should_stop)
 
 
 def _finish(held: Lease, files: int, facts: Artifact, settings: Settings) -> None:
@@ -59,4 +60,5 @@ def _finish(held: Lease, files: int, facts: Artifact, settings: Settings) -> Non
         jobs.finish(conn, job_id=job_id, epoch=epoch, report=report)
         number = job.repository.number
         pending.confirm(conn, job_id=job_id, epoch=epoch, artifacts=[facts], repository=number)
+        pending.lend(conn, job_id=job_id, artifacts=[facts], to_parent=True)
     held.show(waits)

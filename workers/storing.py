@@ -10,7 +10,7 @@ from typing import Self
 import structlog
 
 from graph.errors import StorageError
-from graph.model.ids import TenantId
+from graph.model.ids import JobId, TenantId
 from graph.settings import Settings
 from graph.storage import pending, retention
 from graph.storage.artifacts import Artifact, open_store
@@ -42,7 +42,7 @@ class Stored:
 
     def __enter__(self) -> Self:
         if self._job.epoch > 1:
-            settle(self._settings, self._job.tenant_id, self._left())
+            settle_left(self._settings, self._job.tenant_id, job_id=self._job.id)
         return self
 
     def __exit__(
@@ -54,7 +54,7 @@ class Stored:
         try:
             if error is not None:
                 self._discard()
-            settle(self._settings, self._job.tenant_id, self._left())
+            settle_left(self._settings, self._job.tenant_id, job_id=self._job.id)
         except StorageError as unsettled:
             # Why the attempt ended matters more; the next one, or the clock, goes on from here.
             _log.warning("storing.not_settled", error=unsettled.code)
@@ -65,11 +65,6 @@ class Stored:
         unwanted = [Pending(job.id, job.epoch, a.kind, a.sha256) for a in self._announced]
         with tenant_session(job.tenant_id, role="worker", settings=self._settings) as conn:
             pending.discard(conn, unwanted)
-
-    def _left(self) -> list[Pending]:
-        job = self._job
-        with tenant_session(job.tenant_id, role="worker", settings=self._settings) as conn:
-            return pending.left(conn, job_id=job.id, limit=_PAGE)
 
 
 def settle(settings: Settings, tenant_id: TenantId, found: list[Pending]) -> int:
@@ -86,14 +81,15 @@ def settle_all(settings: Settings) -> int:
     """Remove what attempts that are over have left, of every tenant; returns how many objects."""
     with system_session("maintenance", settings=settings) as conn:
         tenants = retention.tenants_with_pending(conn)
-    return sum(_settle_tenant(settings, tenant_id) for tenant_id in tenants)
+    return sum(settle_left(settings, tenant_id) for tenant_id in tenants)
 
 
-def _settle_tenant(settings: Settings, tenant_id: TenantId) -> int:
+def settle_left(settings: Settings, tenant_id: TenantId, *, job_id: JobId | None = None) -> int:
+    """The same for one tenant, or for one of its jobs."""
     removed = 0
     while True:
         with tenant_session(tenant_id, role="worker", settings=settings) as conn:
-            found = pending.left(conn, limit=_PAGE)
+            found = pending.left(conn, job_id=job_id, limit=_PAGE)
         removed += settle(settings, tenant_id, found)
         if len(found) < _PAGE:
             return removed

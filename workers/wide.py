@@ -12,14 +12,12 @@ import structlog
 from graph.errors import ArtifactDamaged, ArtifactNotFound
 from graph.model.jobs import MAX_CHILDREN, PARSE, PARSE_STAGE, JobState
 from graph.settings import Settings
-from graph.storage import artifact_rows, jobs, pending
+from graph.storage import jobs, pending
 from graph.storage.artifacts import Artifact, ArtifactStore, artifact_key, open_store
 from graph.storage.facts_packs import PackReader
 from graph.storage.jobs import ClaimedJob, Job, Wanted
-from graph.storage.pending import Pending
 from graph.storage.session import tenant_session
 from parsers.sandbox import ParseItem
-from workers import storing
 from workers.git.blobs import BlobReader
 from workers.lease import Lease
 from workers.stages import kept, shards
@@ -66,6 +64,7 @@ def split(
         jobs.split(conn, job_id=job.id, epoch=job.epoch, children=children, files=files)
         number = job.repository.number
         pending.confirm(conn, job_id=job.id, epoch=job.epoch, artifacts=written, repository=number)
+        pending.lend(conn, job_id=job.id, artifacts=written)
     _log.info("ingest.split", shards=len(children), size_bytes=size)
     return True
 
@@ -96,28 +95,6 @@ def results(job: ClaimedJob, store: ArtifactStore, settings: Settings) -> list[P
         except (ArtifactNotFound, ArtifactDamaged) as error:
             _log.warning("ingest.shard_unusable", child=str(child.id), error=error.code)
     return found
-
-
-def clean_up(job: ClaimedJob, settings: Settings) -> None:
-    """Nobody needs the shards any more. Killed before it began, they are left for a purge."""
-    written = [
-        bytes.fromhex(sha256)
-        for child in _children(job, settings)
-        for sha256 in (
-            child.parameters["sources"],
-            child.parameters.get("checkout"),
-            (child.report or {}).get("facts"),
-        )
-        if sha256 is not None
-    ]
-    if not written:
-        return
-    unwanted = [Pending(job.id, job.epoch, shards.KIND, sha256) for sha256 in written]
-    with tenant_session(job.tenant_id, role="worker", settings=settings) as conn:
-        for sha256 in written:
-            artifact_rows.forget(conn, kind=shards.KIND, sha256=sha256)
-        pending.discard(conn, unwanted)
-    storing.settle(settings, job.tenant_id, unwanted)
 
 
 def _write(

@@ -5,7 +5,9 @@ makes its work visible the row of the artifact takes the place of the announceme
 has announced and, when it is over, has not made visible is removed from the store: by itself, by
 the next attempt at the job, or else by whoever looks after what is pending. What has a row and is
 no longer wanted is *discarded*: in one transaction the row is gone and the removal is written down.
-So whenever a worker dies, the database still knows of every object that may be there.
+What jobs of one family hand to each other is *lent*: it has a row, and goes when the job that it is
+lent to has ended, however that ends. So whenever a worker dies, the database still knows of every
+object that may be there.
 
 By its hash, one object may be wanted by several jobs of a tenant. Whoever announces it and whoever
 removes it therefore pass one after the other, and none is removed that an artifact's row or an
@@ -43,6 +45,7 @@ pending_artifacts = Table(
     metadata,
     tenant_column(),
     Column("job_id", Uuid, primary_key=True),
+    # Of the attempt; 0 for what is lent to the job as a whole.
     Column("epoch", Integer, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("sha256", LargeBinary, primary_key=True),
@@ -68,6 +71,14 @@ where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state =
 on conflict (tenant_id, job_id, epoch, kind, sha256) do update set announced_at = now()
 """)
 
+_LEND = text("""
+insert into pending_artifacts (tenant_id, job_id, epoch, kind, sha256)
+select tenant_id, case when :to_parent then coalesce(parent_job_id, job_id) else job_id end, 0,
+  :kind, :sha256
+from jobs where tenant_id = :tenant_id and job_id = :job_id
+on conflict (tenant_id, job_id, epoch, kind, sha256) do nothing
+""")
+
 _DISCARD = text("""
 insert into pending_artifacts (tenant_id, job_id, epoch, kind, sha256, discarded)
 values (:tenant_id, :job_id, :epoch, :kind, :sha256, true)
@@ -80,27 +91,39 @@ where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch
   and kind = :kind and sha256 = :sha256
 """)
 
+_SETTLED = text("""
+-- What is lent to a job that was asked to go on meanwhile stays lent.
+delete from pending_artifacts p
+where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch
+  and kind = :kind and sha256 = :sha256
+  and (p.discarded or p.epoch > 0 or not exists (
+    select from jobs j
+    where j.tenant_id = p.tenant_id and j.job_id = p.job_id and j.finished_at is null
+  ))
+""")
+
 _LEFT = text("""
--- Not of attempts that are under way, and may still make it visible.
+-- Not of attempts that are under way, and may still make it visible, nor of jobs that go on.
 select job_id, epoch, kind, sha256 from pending_artifacts p
 where tenant_id = :tenant_id and (cast(:job_id as uuid) is null or job_id = :job_id)
   and (p.discarded or not exists (
     select from jobs j where j.tenant_id = p.tenant_id and j.job_id = p.job_id
-      and j.epoch = p.epoch and j.state = 'running'
+      and (j.epoch = p.epoch and j.state = 'running' or p.epoch = 0 and j.finished_at is null)
   ))
 order by job_id, epoch, kind, sha256 limit :limit
 """)
 
 _NAMED = text("""
--- One statement: what is made visible meanwhile is either still announced or has its row.
+-- One statement: what is made visible meanwhile is either still announced or has its row. The row
+-- of what was lent counts only as long as that.
 select exists (
-  select from artifacts a
-  where a.tenant_id = :tenant_id and a.kind = :kind and a.sha256 = :sha256
-) or exists (
   select from pending_artifacts p
     join jobs j on j.tenant_id = p.tenant_id and j.job_id = p.job_id
-      and j.epoch = p.epoch and j.state = 'running'
+      and (j.epoch = p.epoch and j.state = 'running' or p.epoch = 0 and j.finished_at is null)
   where p.tenant_id = :tenant_id and p.kind = :kind and p.sha256 = :sha256 and not p.discarded
+) or :epoch > 0 and exists (
+  select from artifacts a
+  where a.tenant_id = :tenant_id and a.kind = :kind and a.sha256 = :sha256
 )
 """)
 
@@ -140,6 +163,15 @@ def confirm(
         conn.execute(_FORGET, _which(conn, Pending(job_id, epoch, artifact.kind, artifact.sha256)))
 
 
+def lend(
+    conn: Connection, *, job_id: JobId, artifacts: Iterable[Artifact], to_parent: bool = False
+) -> None:
+    """These have rows, and go when the job, or the one that asked for it, has ended."""
+    for artifact in artifacts:
+        which = _which(conn, Pending(job_id, 0, artifact.kind, artifact.sha256))
+        conn.execute(_LEND, {**which, "to_parent": to_parent})
+
+
 def discard(conn: Connection, unwanted: Iterable[Pending]) -> None:
     """These are to be removed, unless somebody else needs them; `settle` each afterwards."""
     for each in unwanted:
@@ -163,8 +195,9 @@ def settle(conn: Connection, store: ArtifactStore, each: Pending) -> bool:
     locks.wait_for(conn, _lock(conn, each.kind, each.sha256))
     named = bool(conn.execute(_NAMED, which).scalar_one())
     if not named:
+        artifact_rows.forget(conn, kind=each.kind, sha256=each.sha256)
         store.delete(artifact_key(tenant_of(conn), each.kind, each.sha256))
-    conn.execute(_FORGET, which)
+    conn.execute(_SETTLED, which)
     return not named
 
 

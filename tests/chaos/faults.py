@@ -19,7 +19,10 @@ from tests.workers.stand import ROOT
 
 Fault = Callable[[Yard, Random, Sequence[Place]], str]
 
-STAGES = ("checkout", "inventory", "parse", "resolve", "load", "publish", "published")
+STAGES = (
+    *("checkout", "inventory", "parse", "resolve", "load", "publish"),
+    *("uploaded", "published"),
+)
 _LOOKS = 40
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from graph.errors import LeaseLost
 from graph.model.ids import JobId
 from graph.model.jobs import JobState
-from graph.storage import jobs
+from graph.storage import jobs, usage
 from graph.storage.artifacts import FileStore, open_store
 from graph.storage.session import system_session, tenant_session
 from tests.workers.stand import ROOT, Stand
@@ -152,8 +152,8 @@ def test_a_purge_that_is_killed_is_ended_by_the_clock(stand: Stand) -> None:
         facade.remove_repository(conn, repository_id=stand.repository.id)
         (purge,) = jobs.list_page(conn, kind="purge", limit=1)
     code = (
-        "import os, signal, sys\nfrom workers import storing\n"
-        "storing.settle = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, signal, sys\nfrom graph.storage import pending\n"
+        "pending.settle = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from workers.tasks.jobs import run_message\n"
         "run_message(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
     )
@@ -164,3 +164,70 @@ def test_a_purge_that_is_killed_is_ended_by_the_clock(stand: Stand) -> None:
     assert counts(stand) == (2, 0, 2)
     assert storing.settle_all(stand.settings) == 2
     assert counts(stand) == (0, 0, 0)
+
+
+def split(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> JobId:
+    """A large ingestion that waits for its children."""
+    wide = {"wide_parse_bytes": 1, "wide_shard_bytes": 1}
+    monkeypatch.setattr(stand, "settings", stand.settings.model_copy(update=wide))
+    stand.repo.commit({**FILES, **OTHER})
+    job_id = stand.request()
+    assert run(stand, job_id) == "succeeded"  # as for the message
+    assert stand.job(job_id).state is JobState.WAITING
+    return job_id
+
+
+def run_children(stand: Stand, job_id: JobId) -> int:
+    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+        children = jobs.list_page(conn, parent=job_id, limit=100)
+    assert {run(stand, child.id) for child in children} == {"succeeded"}
+    return len(children)
+
+
+def test_what_a_large_ingestion_lends_goes_with_its_end(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = split(stand, monkeypatch)
+    children = run_children(stand, job_id)
+    assert children > 1
+    # For each child what it parses, and what it made of that.
+    assert counts(stand) == (2 * children,) * 3
+    assert storing.settle_all(stand.settings) == 0
+    assert run(stand, job_id) == "succeeded"
+    assert stand.job(job_id).state is JobState.SUCCEEDED
+    assert counts(stand) == (2, 2, 0)
+
+
+@pytest.mark.parametrize("parsed", [True, False])
+def test_a_large_ingestion_that_is_cancelled_leaves_nothing(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, parsed: bool
+) -> None:
+    job_id = split(stand, monkeypatch)
+    if parsed:
+        run_children(stand, job_id)
+    stand.cancel(job_id)
+    assert storing.settle_all(stand.settings) > 1
+    assert counts(stand) == (0, 0, 0)
+    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+        held = {one.resource.name: one.used for one in usage.of_tenant(conn).standings}
+    assert held["stored_bytes"] == 0
+
+
+def test_a_large_ingestion_that_is_asked_for_again_parses_what_is_gone_again(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = split(stand, monkeypatch)
+    children = run_children(stand, job_id)
+    assert run(stand, job_id, "resolve:raise") == "queued"
+    stand.cancel(job_id)
+    assert storing.settle_all(stand.settings) == 2 * children
+    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+        facade.retry(conn, job_id=job_id)
+    run(stand, job_id)
+    assert stand.job(job_id).state is JobState.WAITING
+    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+        again = jobs.list_page(conn, parent=job_id, states=[JobState.QUEUED], limit=100)
+    assert {run(stand, child.id) for child in again} == {"succeeded"}
+    assert run(stand, job_id) == "succeeded"
+    assert stand.job(job_id).state is JobState.SUCCEEDED
+    assert counts(stand) == (2, 2, 0)

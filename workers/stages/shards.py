@@ -1,9 +1,9 @@
 """Shards: the files of a large ingestion, packed for workers that have no checkout.
 
 A shard holds its files' languages and contents under their fingerprints; what comes back holds
-facts, or a reason in the place of facts, under the same ones. Both are artifacts of one kind, gone
-when the ingestion is published, and by no chance the same bytes as those of another job: each has
-an entry, of no file, under its job's id.
+facts, or a reason in the place of facts, under the same ones. Both are artifacts of one kind, lent
+to the ingestion and gone when it has ended, and by no chance the same bytes as those of another
+job: each has an entry, of no file, under its job's id.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -7,7 +7,7 @@ import time
 import pytest
 from sqlalchemy import text
 
-from graph.errors import LeaseLost
+from graph.errors import ArtifactNotFound, LeaseLost
 from graph.model.jobs import JobState
 from graph.storage import artifact_rows, jobs, pending, purging, retention
 from graph.storage.artifacts import Artifact, FileStore, artifact_key
@@ -211,3 +211,30 @@ def test_who_has_something_pending_is_known_over_all_tenants(desk, settings, ten
         found = retention.tenants_with_pending(conn)
     assert tenant in found
     assert stranger not in found
+
+
+def test_what_is_lent_stays_until_its_job_has_ended(desk):
+    held = desk.start("main")
+    desk.announce(held)
+    desk.put()
+    number = desk.repository.number
+    with desk.session(role="worker") as conn:
+        pending.confirm(conn, **held, artifacts=[FACTS], repository=number)
+        pending.lend(conn, job_id=held["job_id"], artifacts=[FACTS])
+    desk.end(held, JobState.QUEUED)
+    assert desk.left() == []
+    with desk.session(role="worker") as conn:
+        jobs.cancel(conn, job_id=held["job_id"])
+    (each,) = desk.left()
+    # It is asked for again before anybody has settled that.
+    with desk.session() as conn:
+        jobs.retry(conn, job_id=held["job_id"])
+    with desk.session(role="worker") as conn:
+        assert not pending.settle(conn, desk.store, each)
+    assert desk.there()
+    with desk.session(role="worker") as conn:
+        jobs.cancel(conn, job_id=held["job_id"])
+    assert desk.settle() == [True]
+    assert not desk.there()
+    with desk.session() as conn, pytest.raises(ArtifactNotFound):
+        artifact_rows.get(conn, kind=FACTS.kind, sha256=FACTS.sha256)
