@@ -48,12 +48,15 @@ TABLES: tuple[Table, ...] = tuple(
 )
 
 _CANCEL = text("""
-update jobs set state = 'cancelled', finished_at = now(), lease_owner = null, lease_until = null
-where tenant_id = :tenant_id and job_id in (
-  select job_id from jobs
+-- Children are locked before their parents: one that ends asks for the row of its parent.
+with unfinished as materialized (
+  select tenant_id, job_id from jobs
   where tenant_id = :tenant_id and state in ('queued', 'dispatched', 'running', 'waiting')
-  limit :limit
+  order by parent_job_id is null, job_id limit :limit for no key update
 )
+update jobs j
+set state = 'cancelled', finished_at = now(), lease_owner = null, lease_until = null
+from unfinished u where j.tenant_id = u.tenant_id and j.job_id = u.job_id
 """)
 
 _TOUCHED = text("""
