@@ -5,10 +5,13 @@ session. A worker that is frozen keeps its lock, and its job waits for the lease
 that was killed has lost it, and that can be seen within seconds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, text
+import psycopg
+import sqlalchemy.exc
+from sqlalchemy import Connection, Row, text
 
 from graph.errors import CodeloomError
 from graph.model.ids import JobId, TenantId
@@ -37,9 +40,11 @@ select celery_task_id from jobs where tenant_id = :tenant_id and job_id = :job_i
 _REAP = text("""
 -- Take back what nobody beats for any more, and what is known to be lost. A running job whose
 -- worker died too often is dead; the try that was interrupted does not count against it otherwise.
+-- Its place in the queue is the one it had: nobody shall have waited in vain, nor look as if not.
 with lost as (
   select tenant_id, job_id, state from jobs
-  where state in ('dispatched', 'running') and (
+  where state in ('dispatched', 'running')
+  and (cast(:only as uuid) is null or job_id = cast(:only as uuid)) and (
     lease_until < now()
     or state = 'running' and (job_id, epoch) in (
       select * from unnest(cast(:jobs as uuid[]), cast(:epochs as integer[]))
@@ -56,11 +61,25 @@ set state = case when l.state = 'running' and j.resets + 1 >= :max_resets
   error_code = case when l.state = 'running' then 'worker_lost' else j.error_code end,
   error_message = case when l.state = 'running'
     then 'The worker stopped while it ran this job.' else j.error_message end,
-  run_at = now(), lease_owner = null, lease_until = null
+  lease_owner = null, lease_until = null
 from lost l
 where j.tenant_id = l.tenant_id and j.job_id = l.job_id
 returning j.job_id, j.tenant_id, j.state, l.state as was, j.resets
 """)
+
+_LATE = text("""
+-- What there is to be taken back, each by itself.
+select job_id from jobs
+where state in ('dispatched', 'running') and (
+  lease_until < now() or (job_id, epoch) in (
+    select * from unnest(cast(:jobs as uuid[]), cast(:epochs as integer[]))
+  )
+)
+""")
+
+# A worker that froze in a transaction may hold what one of its jobs, or of their children, needs
+# to end. It is not waited for: that would keep the jobs of everybody else.
+_PATIENCE = text("set local lock_timeout = '100ms'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +118,8 @@ def last_task(conn: Connection, *, tenant_id: TenantId, job_id: JobId) -> str | 
 def reap(conn: Connection, *, lost: Iterable[Silent] = ()) -> list[Reaped]:
     """The jobs that were taken back: they wait again, or are dead after three lost workers.
 
-    Those whose lease had run out, and those that are known to be `lost`.
+    Those whose lease had run out, and those that are known to be `lost`. One whose rows somebody
+    holds is left for the next time.
     """
     known = list(lost)
     values = {
@@ -107,7 +127,12 @@ def reap(conn: Connection, *, lost: Iterable[Silent] = ()) -> list[Reaped]:
         "jobs": [each.job_id for each in known],
         "epochs": [each.epoch for each in known],
     }
-    rows = conn.execute(_REAP, values).all()
+    conn.execute(_PATIENCE)
+    rows = _taken_back(conn, {**values, "only": None})
+    if rows is None:
+        late = conn.execute(_LATE, values).scalars().all()
+        each_alone = (_taken_back(conn, {**values, "only": job_id}) for job_id in late)
+        rows = [row for found in each_alone for row in found or ()]
     if rows:
         signals.tell(conn)
     return [
@@ -120,3 +145,14 @@ def reap(conn: Connection, *, lost: Iterable[Silent] = ()) -> list[Reaped]:
         )
         for row in rows
     ]
+
+
+def _taken_back(conn: Connection, values: dict[str, Any]) -> Sequence[Row[Any]] | None:
+    """The jobs, taken back; None, and nothing done, if somebody holds a row that one needs."""
+    try:
+        with conn.begin_nested():
+            return conn.execute(_REAP, values).all()
+    except sqlalchemy.exc.DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            return None
+        raise
