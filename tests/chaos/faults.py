@@ -178,13 +178,14 @@ def stale_messages(yard: Yard, random: Random, places: Sequence[Place]) -> str:
 
 
 def lose_the_host(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
-    """The host of what is fetched has no time, or hangs up."""
-    yard.host.status = random.choice((429, 500, 503))
+    """The host of what is fetched has no time, or hangs up in the middle, for a while."""
+    yard.host.status = random.choice((429, 500, 503, 0))
     yard.host.retry_after = random.choice(("", "1"))
+    yard.host.cut_bytes = 0 if yard.host.status else random.choice((1, 100, 1500, 3000))
     time.sleep(random.uniform(1, 3))
-    said = f"{yard.host.status} {yard.host.retry_after}"
-    yard.host.status, yard.host.retry_after = 0, ""
-    return said.strip()
+    said = f"{yard.host.status} {yard.host.retry_after} {yard.host.cut_bytes}"
+    yard.host.status, yard.host.retry_after, yard.host.cut_bytes = 0, "", 0
+    return said
 
 
 def nothing(_yard: Yard, random: Random, _places: Sequence[Place]) -> str:

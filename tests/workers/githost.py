@@ -31,6 +31,8 @@ class Host(http.server.ThreadingHTTPServer):
         self.retry_after = ""
         # With which everything is answered; 0 for what is asked for.
         self.status = 0
+        # It hangs up after so many bytes of what git says; 0 for never.
+        self.cut_bytes = 0
         # What git says is sent in parts of so many bytes, with so many seconds between them.
         self.part_bytes = 1 << 30
         self.pause_seconds = 0.0
@@ -181,6 +183,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         for start in range(0, len(body), self.server.part_bytes):
+            if 0 < self.server.cut_bytes < start + self.server.part_bytes:
+                self.wfile.write(body[start : self.server.cut_bytes])
+                self.close_connection = True
+                return
             self.wfile.write(body[start : start + self.server.part_bytes])
             time.sleep(self.server.pause_seconds)
 

@@ -293,6 +293,21 @@ class TestFailing:
                 )
             assert failed.value.transient
 
+    @pytest.mark.parametrize("cut_bytes", [1, 30, 200, 600, 3000, 5000])
+    def test_a_host_that_hangs_up_is_asked_again_later(
+        self, repo: Repo, client: Client, cut_bytes: int
+    ) -> None:
+        commit = repo.commit({"noise.bin": random.Random(1).randbytes(5000), "a.py": "a = 1\n"})
+        client.host.cut_bytes = cut_bytes
+        if cut_bytes < 100:
+            with pytest.raises(HostUnreachable):
+                client.resolve()
+        with pytest.raises(HostUnreachable):
+            client.fetch(commit)
+        client.host.cut_bytes = 0
+        client.scratch = client.scratch.with_name("again")
+        assert client.fetch(commit).commit == client.resolve().commit
+
     def test_a_host_that_trickles_is_left_at_the_deadline(self, client: Client) -> None:
         started = time.monotonic()
         with pytest.raises(CheckoutTimedOut):
