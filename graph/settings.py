@@ -154,6 +154,8 @@ class Settings(BaseSettings):
     dispatch_slots: PositiveInt = 8
     # Of these, for repositories of more than 20,000 files.
     dispatch_large_slots: PositiveInt = 4
+    # Beside them, for upkeep, which has workers of its own: one at work and one to come.
+    dispatch_upkeep_slots: PositiveInt = 2
     dispatch_poll_seconds: PositiveInt = 1
     # Refs of a tenant whose remotes are asked every quarter of an hour whether they have moved; of
     # more, each gets its turn later. 0 asks for none.

@@ -118,6 +118,7 @@ class Dispatcher:
                 conn,
                 slots=self._settings.dispatch_slots,
                 large_slots=self._settings.dispatch_large_slots,
+                upkeep_slots=self._settings.dispatch_upkeep_slots,
                 lease_seconds=self._settings.dispatch_lease_seconds,
             )
         # The transaction has ended: a worker that is told now finds the row as it is told.

@@ -76,6 +76,8 @@ class JobKind:
     of_removed: bool = False
     # Whether several of one repository may run at once: bounded pieces of something larger.
     many: bool = False
+    # Whether it is tidying up, for which there are workers and slots of its own.
+    upkeep: bool = False
 
 
 INGEST = JobKind(
@@ -85,6 +87,7 @@ PURGE = JobKind(
     "purge",
     "What nobody can ask for any more is gone: old snapshots, and what only they held.",
     of_removed=True,
+    upkeep=True,
 )
 # What a large ingestion asks for; nobody else can.
 PARSE = JobKind("parse", "The facts of one shard are stored.", charged=True, many=True)

@@ -9,6 +9,9 @@ waits for a first one. Where there are fewer slots than tenants, they take turns
 how long a tenant's last turn is ago counts as often as its plan weighs. So no queue, however long
 and old, keeps another waiting for more than its turns. Large repositories have fewer of the slots
 than there are, so that some are always left for the many small ones.
+
+Upkeep has slots of its own, as it has workers of its own: however much of it there is, it takes no
+turn of what somebody waits for. A kind that this release does not know is left to one that does.
 """
 
 from dataclasses import dataclass
@@ -18,19 +21,19 @@ from sqlalchemy import Connection, text
 
 from graph.model import names
 from graph.model.ids import JobId, TenantId
-from graph.model.jobs import JobState
+from graph.model.jobs import JOB_KINDS, JobState
 from graph.storage import locks
 
 # One pass at a time: two would each see free slots that the other is about to fill.
 _ALONE = names.shared_lock("pick")
 
-_PICK = text("""
+_PICK = """
 -- Move the next jobs from queued to dispatched. Tenants take turns: whoever has fewest jobs under
 -- way for the weight of its plan comes first, then whoever's last turn is longest ago. Inside a
 -- tenant: priority, then age; large ones that find no slot are passed over.
 with live as (
   select tenant_id, count(*) as jobs, count(*) filter (where large) as large from jobs
-  where state in ('dispatched', 'running') group by tenant_id
+  where state in ('dispatched', 'running') and {counted} group by tenant_id
 ),
 capacity as (
   select greatest(:slots - coalesce(sum(jobs), 0), 0) as jobs,
@@ -60,7 +63,7 @@ head as (
   from room r cross join (values (false), (true)) s (large) cross join lateral (
     select j.run_at, j.job_id from jobs j
     where j.tenant_id = r.tenant_id and j.large = s.large and j.state = 'queued'
-      and j.run_at <= now()
+      and {wanted} and j.run_at <= now()
       and not exists (
         select from jobs f
         where f.tenant_id = j.tenant_id and f.repository = j.repository and f.flight = j.flight
@@ -83,7 +86,7 @@ candidate as (
   cross join last cross join lateral (
     select j.job_id, j.repository, j.flight, j.priority, j.run_at, j.large from jobs j
     where j.tenant_id = h.tenant_id and j.large = h.large and j.state = 'queued'
-      and j.run_at <= now()
+      and {wanted} and j.run_at <= now()
       and not exists (
         select from jobs f
         where f.tenant_id = j.tenant_id and f.repository = j.repository and f.flight = j.flight
@@ -126,7 +129,21 @@ set state = 'dispatched', epoch = j.epoch + 1,
 from free_to_take c
 where j.tenant_id = c.tenant_id and j.job_id = c.job_id
 returning j.job_id, j.tenant_id, j.epoch, j.kind, j.celery_task_id, j.trace_parent
-""")
+"""
+
+# Kinds as constants, in the words of the index `jobs_upkeep`: a parameter would keep it from use.
+_UPKEEP = ", ".join(f"'{kind.name}'" for kind in JOB_KINDS if kind.upkeep)
+_OTHERS = ", ".join(f"'{kind.name}'" for kind in JOB_KINDS if not kind.upkeep)
+_PICK_UPKEEP = text(
+    _PICK.format(counted=f"kind in ({_UPKEEP})", wanted=f"j.kind in ({_UPKEEP})"),
+)
+_PICK_OTHERS = text(
+    _PICK.format(counted=f"kind not in ({_UPKEEP})", wanted=f"j.kind in ({_OTHERS})"),
+)
+_UPKEEP_WAITS = text(
+    "select exists (select from jobs"  # noqa: S608  constants of ours
+    f" where state = 'queued' and kind in ({_UPKEEP}) and run_at <= now())"
+)
 
 _DEPTH = text("""
 -- How many jobs are in each state that is not an end.
@@ -148,23 +165,28 @@ class Dispatched:
 
 
 def pick(
-    conn: Connection, *, slots: int, large_slots: int | None = None, lease_seconds: int = 120
+    conn: Connection,
+    *,
+    slots: int,
+    large_slots: int | None = None,
+    upkeep_slots: int | None = None,
+    lease_seconds: int = 120,
 ) -> list[Dispatched]:
     """The jobs that are dispatched now, so that at most `slots` are under way over all tenants.
 
-    Of these at most `large_slots` for large repositories, if that is given. Never more of a tenant
-    than its plan allows, never two of a flight. Empty also when another process is picking at this
-    moment.
+    Of these at most `large_slots` for large repositories, if that is given; beside them, at most
+    `upkeep_slots` of upkeep, or as many again. Of either never more of a tenant than its plan
+    allows, never two of a flight. Empty also when another process is picking at this moment.
     """
     if not locks.try_for(conn, _ALONE):
         return []
-    values = {
-        "slots": slots,
-        "large_slots": large_slots if large_slots is not None else slots,
-        "lease_seconds": lease_seconds,
-        "joint": names.TASK_JOINT,
-    }
-    rows = conn.execute(_PICK, values)
+    values = {"lease_seconds": lease_seconds, "joint": names.TASK_JOINT}
+    large = large_slots if large_slots is not None else slots
+    chosen = conn.execute(_PICK_OTHERS, {**values, "slots": slots, "large_slots": large}).all()
+    if conn.execute(_UPKEEP_WAITS).scalar_one():
+        upkeep = upkeep_slots if upkeep_slots is not None else slots
+        room = {"slots": upkeep, "large_slots": upkeep}
+        chosen = [*chosen, *conn.execute(_PICK_UPKEEP, {**values, **room})]
     return [
         Dispatched(
             job_id=JobId(row.job_id),
@@ -174,7 +196,7 @@ def pick(
             task_id=row.celery_task_id,
             trace_parent=row.trace_parent,
         )
-        for row in rows
+        for row in chosen
     ]
 
 

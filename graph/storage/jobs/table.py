@@ -104,6 +104,16 @@ Index(
     jobs.c.job_id,
     postgresql_where=IS_QUEUED,
 )
+# The few among the many: see `dispatching`.
+Index(
+    "jobs_upkeep",
+    jobs.c.tenant_id,
+    jobs.c.large,
+    jobs.c.priority,
+    jobs.c.run_at,
+    jobs.c.job_id,
+    postgresql_where=text("state = 'queued' and kind = 'purge'"),
+)
 # The hard guard behind single flight. It is also how live jobs are found and counted.
 Index(
     "jobs_live_flight",
