@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 
 from graph.errors import StorageError
-from graph.storage import artifacts, copying, uploads
+from graph.storage import artifacts, copying, pending, uploads
 from graph.storage import publish as publishing
 from graph.storage.jobs import holding
 from tests.chaos.processes import command, descendants, send
@@ -177,7 +177,12 @@ def _kill_fetching(git: GitProcess, helper: bool) -> None:
 def without_fence() -> None:
     """A job is whoever's that once had it."""
     fence = "and epoch = :epoch and state = 'running'"
-    for module, name in ((publishing, "_OURS"), (holding, "_END"), (holding, "_PROGRESS")):
+    for module, name in (
+        (publishing, "_OURS"),
+        (holding, "_END"),
+        (holding, "_PROGRESS"),
+        (pending, "_ANNOUNCE"),
+    ):
         fenced = getattr(module, name)
         assert fence in fenced.text
         fenced.text = fenced.text.replace(fence, "and cast(:epoch as integer) is not null")
