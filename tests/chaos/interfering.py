@@ -3,7 +3,7 @@
 A fault is a file in CHAOS_FOLDER: the first process that comes to its place takes the file away,
 and the fault happens to that one. Stages last a little longer than they would, so that something
 can happen in them. With CHAOS_UNFENCED, what keeps a worker from publishing that has lost its job
-is gone.
+is gone; with CHAOS_UNANNOUNCED, nothing is written down before it is stored.
 """
 
 import errno
@@ -24,7 +24,7 @@ from graph.storage import artifacts, copying, pending, uploads
 from graph.storage import publish as publishing
 from graph.storage.jobs import holding
 from tests.chaos.processes import command, descendants, send
-from workers import lease, scratch
+from workers import lease, scratch, storing
 from workers.celery_app import app
 from workers.git.command import GitProcess
 from workers.pipeline import Ingestion
@@ -192,6 +192,11 @@ def without_fence() -> None:
     lease.SessionLock = Unlocked  # type: ignore[misc]
 
 
+def without_announcing() -> None:
+    """Nobody writes down what is about to be stored."""
+    storing.Stored.announce = lambda *_: None  # type: ignore[method-assign]
+
+
 class Unlocked(lease.SessionLock):
     """A lock that everybody gets."""
 
@@ -206,4 +211,6 @@ if __name__ == "__main__":
     in_git()
     if os.environ.get("CHAOS_UNFENCED"):
         without_fence()
+    if os.environ.get("CHAOS_UNANNOUNCED"):
+        without_announcing()
     sys.exit(app.start(sys.argv[1:]))

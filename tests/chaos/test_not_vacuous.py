@@ -10,7 +10,7 @@ import pytest
 from graph.model.jobs import JobState
 from tests.chaos.processes import send
 from tests.chaos.schedule import Schedule
-from tests.chaos.yard import DISPATCHERS, WORKERS, Place, Yard
+from tests.chaos.yard import BEATS, DISPATCHERS, WORKERS, Place, Yard
 
 NOTICED_SECONDS = 30.0
 
@@ -71,6 +71,27 @@ def resets(yard: Yard, place: Place) -> int:
 def states(yard: Yard, place: Place) -> list[str]:
     rows = yard.ask("select state from jobs where tenant_id = %s", place.tenant_id)
     return [state for (state,) in rows]
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("announced", [True, False])
+def test_an_object_that_nobody_announced_is_noticed(tmp_path: Path, announced: bool) -> None:
+    with Yard(tmp_path, **({} if announced else {"CHAOS_UNANNOUNCED": "1"})) as yard:
+        for name in (DISPATCHERS[0], *WORKERS, *BEATS):
+            yard.start(name)
+        place = yard.place()
+        (yard.faults / "die uploaded").touch()
+        place.ask()
+        yard.until(lambda: not (yard.faults / "die uploaded").exists(), "a worker dies")
+        # Other bytes than those that the dead worker stored.
+        place.repo.commit({"b.py": "def other():\n    return 1\n"})
+        yard.until(lambda: states(yard, place) == [JobState.SUCCEEDED], "the job is done")
+        schedule = Schedule(yard, 0)
+        schedule.places = [place]
+        schedule.sweep(NOTICED_SECONDS)
+        found = [each for each in schedule.broken_rows() if "an object has no row" in each]
+        assert bool(found) is not announced
 
 
 @pytest.mark.parametrize(
