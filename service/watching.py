@@ -7,8 +7,9 @@ are looked at by the clock: everything is told then too, only later.
 
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+import structlog
 from anyio import to_thread
 from fastapi.sse import ServerSentEvent
 from starlette.requests import Request
@@ -38,9 +39,18 @@ _RETRY_MILLISECONDS = 1000
 # Unfinished jobs that a tenant's stream looks at.
 _MOST_JOBS = 200
 
+_log = structlog.get_logger(__name__)
+
 Found = TypeVar("Found")
-# What of a job is told: another value is news.
-_Told = tuple[str, int, str | None, int]
+
+
+class _Told(NamedTuple):
+    """What of a job is told: another value is news."""
+
+    state: str
+    percent: int
+    stage: str | None
+    attempt: int
 
 
 class Watch:
@@ -80,7 +90,13 @@ class Watch:
             for job in await self._read(self._jobs):
                 yield self._tell(job)
             while not self._over() and time.monotonic() < until and await self._may():
-                for event in await self._next(listener):
+                try:
+                    news = await self._next(listener)
+                except CodeloomError as error:
+                    # The job is gone, or the database is away: whoever comes back is told which.
+                    _log.info("events.ended", error=error.code)
+                    return
+                for event in news:
                     yield event
 
     async def _next(self, listener: Listener) -> list[ServerSentEvent]:
@@ -100,7 +116,7 @@ class Watch:
         if self._job_id is not None and event.job_id != self._job_id:
             return []
         if event.kind == "progress":
-            return [self._progress(event)] if event.job_id in self._told else []
+            return [self._progress(event)] if self._is_further(event) else []
         found = await self._read(lambda connection: self._one(connection, event.job_id))
         return [self._tell(job, event.id) for job in found if self._is_news(job)]
 
@@ -138,8 +154,16 @@ class Watch:
     def _is_news(self, job: Job) -> bool:
         return self._told.get(job.id) != _told(job)
 
+    def _is_further(self, event: StreamEvent) -> bool:
+        """Whether it goes on from what was told: what is told again may be older than the rows."""
+        told = self._told.get(event.job_id)
+        if told is None or told.state in ENDED:
+            return False
+        percent = event.data.get("percent")
+        return not isinstance(percent, int) or percent >= told.percent
+
     def _unfinished(self) -> list[JobId]:
-        return [job_id for job_id, told in self._told.items() if told[0] not in ENDED]
+        return [job_id for job_id, told in self._told.items() if told.state not in ENDED]
 
     def _over(self) -> bool:
         """Whether the one job has ended. A tenant's stream has no such end."""
@@ -165,4 +189,4 @@ class Watch:
 
 
 def _told(job: Job) -> _Told:
-    return job.state, job.percent, job.stage, job.attempt
+    return _Told(job.state, job.percent, job.stage, job.attempt)

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from graph.model.ids import JobId
+from graph.model.jobs import JobState
 from graph.storage import jobs, keys, repositories
 from graph.storage.jobs import Job
 from graph.storage.session import tenant_session
@@ -250,3 +251,23 @@ def test_a_task_is_polled_by_whose_job_it_is(
         refused = poll(key, wanted)
         assert (refused.status_code, problem(refused)["code"]) == (404, "job_not_found")
     assert poll(acme.read, "x" * 65).status_code == 422
+
+
+def test_an_answer_that_is_kept_is_not_told_to_a_key_that_may_less(
+    client: TestClient, acme: Member
+) -> None:
+    wanted = {"repository_id": register(client, acme)["id"]}
+    named = {"idempotency-key": "the-purge"}
+    assert ask(client, acme.admin, "purge", wanted, **named).status_code == 202
+    refused = ask(client, acme.ingest, "purge", wanted, **named)
+    assert (refused.status_code, problem(refused)["code"]) == (403, "permission_missing")
+    again = ask(client, acme.admin, "purge", wanted, **named)
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_jobs_may_be_asked_for_in_every_state_there_is(client: TestClient, acme: Member) -> None:
+    job = ask(client, acme.ingest, "ingest", {"repository_id": register(client, acme)["id"]}).json()
+    answer = client.get(
+        "/v1/jobs", params={"state": [str(each) for each in JobState]}, headers=bearer(acme.read)
+    )
+    assert [one["id"] for one in answer.json()["items"]] == [job["id"]]
