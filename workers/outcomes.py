@@ -84,6 +84,13 @@ RETRIES: dict[str, Retry] = {
 # How long a job waits that is to be tried later, where nobody says. Others wait for no time.
 _WAITS_SECONDS: dict[str, float] = {"host_refused": 120, "scratch_full": 120}
 
+# How long a job is put off at most for what should have passed: a host that never has time is one
+# that refuses, and what does not fit a worker today will not tomorrow.
+_PATIENCE_SECONDS: dict[str, float] = {
+    "host_refused": 2 * _LONGEST_WAIT_SECONDS,
+    "scratch_full": 6 * 60 * 60,
+}
+
 
 class ParsersUnavailable(CodeloomError):
     """The worker could not start a parser process."""
@@ -102,6 +109,7 @@ class Outcome:
     message: str
     # For what is tried later.
     wait_seconds: float | None = None
+    patience_seconds: float | None = None
 
 
 def outcome_of(error: Exception) -> Outcome:
@@ -112,7 +120,7 @@ def outcome_of(error: Exception) -> Outcome:
         ours = _internal(error)
         retry = Retry.PERMANENT
     wait = _wait(ours) if retry is Retry.LATER else None
-    return Outcome(retry, ours.code, ours.message, wait)
+    return Outcome(retry, ours.code, ours.message, wait, _PATIENCE_SECONDS.get(ours.code))
 
 
 def _wait(error: CodeloomError) -> float:

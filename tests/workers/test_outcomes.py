@@ -1,9 +1,11 @@
 """What an error means for its job: done, tried again, later, or failed; and what is said of it."""
 
 import errno
+from datetime import timedelta
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy import text
 
 from graph.errors import (
     BudgetExceeded,
@@ -16,7 +18,7 @@ from graph.errors import (
 )
 from graph.model.jobs import JobState
 from graph.storage import jobs
-from graph.storage.session import system_session
+from graph.storage.session import system_session, tenant_session
 from parsers.sandbox import ParserDidNotStart
 from tests.workers.stand import Stand
 from workers.git.errors import ScratchFull
@@ -103,3 +105,36 @@ def test_what_ends_a_cancelled_job_is_not_its_failure(
     assert tasks.run(stand.tenant_id, job_id, chosen.epoch, stand.settings) == JobCancelled.code
     job = stand.job(job_id)
     assert (job.state, job.error_code) == (JobState.CANCELLED, None)
+
+
+def test_a_job_is_not_put_off_for_ever(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that always refuses ends it in the end; a worker that stops never does."""
+    job_id = stand.request("main")
+
+    def put_off(error: Exception, *, days: int) -> tuple[JobState, str | None]:
+        """The job is tried, having been put off so many days ago if it was before."""
+        with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+            conn.execute(
+                text("update jobs set run_at = now(), put_off_since = put_off_since - :since"),
+                {"since": timedelta(days=days)},
+            )
+        with system_session("dispatch", settings=stand.settings) as conn:
+            (chosen,) = jobs.pick(conn, slots=8, lease_seconds=60)
+
+        def fail(*_: object) -> None:
+            raise error
+
+        monkeypatch.setitem(tasks.WORK, "ingest", fail)
+        tasks.run(stand.tenant_id, job_id, chosen.epoch, stand.settings)
+        job = stand.job(job_id)
+        return job.state, job.error_code
+
+    assert put_off(HostRefused(), days=0) == (QUEUED, "host_refused")
+    assert put_off(HostRefused(), days=1) == (QUEUED, "host_refused")
+    assert put_off(WorkerStops(), days=3) == (QUEUED, "worker_stops")
+    # Something else came between: it has not been refused all the time.
+    assert put_off(HostRefused(), days=3) == (QUEUED, "host_refused")
+    assert put_off(HostRefused(), days=3) == (FAILED, "host_refused")
+    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+        jobs.retry(conn, job_id=job_id)
+    assert put_off(HostRefused(), days=0) == (QUEUED, "host_refused")

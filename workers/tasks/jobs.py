@@ -118,4 +118,5 @@ def _write(conn: Connection, job: jobs.ClaimedJob, outcome: Outcome) -> str:
         message=message,
         delay_seconds=outcome.wait_seconds,
         count_attempt=outcome.retry is Retry.TRANSIENT,
+        patience_seconds=outcome.patience_seconds,
     )

@@ -1,6 +1,7 @@
 """What a tenant may do with a job that there is: look at it, cancel it, have it tried again."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import Connection, func, or_, update
 
@@ -13,6 +14,22 @@ from graph.storage.jobs import admission, family
 from graph.storage.jobs.reading import Job, job_of, one, query
 from graph.storage.jobs.table import IS_LIVE, IS_TO_COME, jobs
 from graph.storage.session import tenant_of
+
+# A job that begins as if it had never been tried.
+_ANEW: dict[str, Any] = {
+    "state": JobState.QUEUED,
+    "run_at": func.now(),
+    "attempt": 0,
+    "resets": 0,
+    "put_off_since": None,
+    "percent": 0,
+    "stage": None,
+    "files_done": 0,
+    "files_total": 0,
+    "finished_at": None,
+    "error_code": None,
+    "error_message": None,
+}
 
 
 def get(conn: Connection, *, job_id: JobId) -> Job:
@@ -109,19 +126,7 @@ def retry(conn: Connection, *, job_id: JobId) -> Job:
             jobs.c.job_id == job_id,
             jobs.c.state.in_(sorted(RETRYABLE)),
         )
-        .values(
-            state=JobState.QUEUED,
-            run_at=func.now(),
-            attempt=0,
-            resets=0,
-            percent=0,
-            stage=None,
-            files_done=0,
-            files_total=0,
-            finished_at=None,
-            error_code=None,
-            error_message=None,
-        )
+        .values(_ANEW)
     )
     conn.execute(statement)
     signals.tell(conn)

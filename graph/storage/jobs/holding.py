@@ -59,13 +59,19 @@ returning job_id
 )
 
 _AGAIN = text("""
--- Back to the queue, or to the end if this was the last try.
+-- Back to the queue, or to the end if this was the last try, or it was put off for too long.
 update jobs
-set state = case when :counts and attempt >= max_attempts then 'failed' else 'queued' end,
-  finished_at = case when :counts and attempt >= max_attempts then now() end,
+set state = case when last then 'failed' else 'queued' end,
+  finished_at = case when last then now() end,
+  put_off_since = case when :patience is not null then coalesce(put_off_since, now()) end,
   attempt = case when :counts then attempt else greatest(attempt - 1, 0) end,
   run_at = now() + make_interval(secs => :delay_seconds),
   lease_owner = null, lease_until = null, error_code = :code, error_message = :message
+from (
+  select :counts and attempt >= max_attempts
+    or coalesce(now() - put_off_since > make_interval(secs => :patience), false) as last
+  from jobs where tenant_id = :tenant_id and job_id = :job_id
+) ends
 where tenant_id = :tenant_id and job_id = :job_id and epoch = :epoch and state = 'running'
 returning state
 """)
@@ -177,12 +183,14 @@ def retry_later(
     message: str,
     delay_seconds: float | None = None,
     count_attempt: bool = True,
+    patience_seconds: float | None = None,
 ) -> JobState:
     """Where the job is now: `queued` again, or `failed` if this was its last try.
 
     Without a delay, the policy's: up to a minute after the first try, doubling to ten, drawn
-    evenly. A try that does not count is for what is nobody's fault yet, such as a busy host.
-    Raises LeaseLost if the job is no longer ours.
+    evenly. A try that does not count is for what is nobody's fault yet, such as a busy host; with
+    `patience_seconds`, a job that is put off so for longer has failed. Raises LeaseLost if the job
+    is no longer ours.
     """
     held = _held(conn, job_id, epoch)
     if delay_seconds is None:
@@ -191,6 +199,7 @@ def retry_later(
         **held,
         "counts": count_attempt,
         "delay_seconds": delay_seconds,
+        "patience": patience_seconds,
         "code": code,
         "message": _clean(message),
     }

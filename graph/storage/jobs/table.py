@@ -52,6 +52,8 @@ jobs = Table(
     Column("attempt", SmallInteger, nullable=False, server_default="0"),
     Column("max_attempts", SmallInteger, nullable=False, server_default="4"),
     Column("resets", SmallInteger, nullable=False, server_default="0"),
+    # Since when it has been put off without a try, by what passes or should.
+    moment("put_off_since"),
     # The fencing number: one higher with each dispatch. Who holds an older one holds nothing.
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("celery_task_id", Text),
