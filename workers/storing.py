@@ -9,7 +9,7 @@ from typing import Self
 
 import structlog
 
-from graph.errors import StorageError
+from graph.errors import CodeloomError
 from graph.model.ids import JobId, TenantId
 from graph.settings import Settings
 from graph.storage import pending, retention
@@ -55,7 +55,7 @@ class Stored:
             if error is not None:
                 self._discard()
             settle_left(self._settings, self._job.tenant_id, job_id=self._job.id)
-        except StorageError as unsettled:
+        except CodeloomError as unsettled:
             # Why the attempt ended matters more; the next one, or the clock, goes on from here.
             _log.warning("storing.not_settled", error=unsettled.code)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from sqlalchemy import text
 
-from graph.errors import LeaseLost
+from graph.errors import LeaseLost, StorageRefused
 from graph.model.ids import JobId
 from graph.model.jobs import JobState
 from graph.storage import jobs, usage
@@ -142,6 +142,26 @@ def test_whoever_lost_its_job_removes_what_it_stored_afterwards(
         assert held is not None
         with pytest.raises(LeaseLost):
             pipeline.ingest(held, stand.settings)
+    assert counts(stand) == (0, 0, 0)
+
+
+def test_a_store_that_removes_nothing_hides_no_failure_and_is_asked_again(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.repo.commit(FILES)
+    job_id = stand.request()
+
+    def refuse(*_: object) -> None:
+        raise StorageRefused("The object store removes nothing.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "delete", refuse)
+        assert run(stand, job_id, "uploaded:raise") == "queued"
+        assert stand.job(job_id).error_code == "storage_unavailable"
+        assert counts(stand) == (2, 0, 2)
+        with pytest.raises(StorageRefused):
+            storing.settle_all(stand.settings)
+    assert storing.settle_all(stand.settings) == 2
     assert counts(stand) == (0, 0, 0)
 
 
