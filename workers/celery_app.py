@@ -20,7 +20,7 @@ from kombu import Queue as KombuQueue
 
 from graph import telemetry
 from graph.settings import get_settings
-from workers import readiness, scratch, stopping
+from workers import readiness, scratch, stopping, transport
 from workers.broker import broker_url
 from workers.queues import MAINTENANCE, QUEUES, ROUTES
 
@@ -42,6 +42,7 @@ _TRANSPORT = {
     "health_check_interval": 25,
 }
 
+transport.install()
 app = Celery("workers", include=["workers.tasks"])
 
 

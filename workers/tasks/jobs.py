@@ -30,6 +30,9 @@ _AGAIN_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
 
+# As far as the database counts.
+_LAST_EPOCH = 2**31 - 1
+
 # What a job of each kind does. It ends with the job succeeded, or waiting for its children, or
 # raises why it has not.
 WORK: dict[str, Callable[[Lease, Settings], None]] = {
@@ -63,10 +66,12 @@ def purge_repository(tenant_id: str, job_id: str, epoch: int) -> str:
 def run_message(tenant_id: str, job_id: str, epoch: int) -> str:
     """Run the job that a message names, whatever the message is like."""
     try:
-        tenant, job, number = TenantId(UUID(tenant_id)), JobId(UUID(job_id)), int(epoch)
+        tenant, job = TenantId(UUID(tenant_id)), JobId(UUID(job_id))
     except (ValueError, AttributeError, TypeError):
         return "malformed"
-    return run(tenant, job, number, get_settings())
+    if type(epoch) is not int or not 0 < epoch <= _LAST_EPOCH:
+        return "malformed"
+    return run(tenant, job, epoch, get_settings())
 
 
 def run(tenant_id: TenantId, job_id: JobId, epoch: int, settings: Settings) -> str:

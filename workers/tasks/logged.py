@@ -1,10 +1,14 @@
-"""The class of every task: who works for whom is on each log line, and how it ended is logged."""
+"""The class of every task: who works for whom is on each log line, and how it ended is logged.
+
+And it runs by the limits of its worker, whatever its message says of them.
+"""
 
 import time
 from typing import Any
 
 import structlog
 from celery import Task
+from celery.worker.request import Request
 from typing_extensions import override
 
 from graph import telemetry
@@ -15,10 +19,20 @@ _IDS = ("tenant_id", "job_id", "epoch", "erasure_id")
 _log = structlog.get_logger(__name__)
 
 
+class LimitedRequest(Request):
+    """A message that was taken, in the worker's parent, which ends what takes too long."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  as its parent does
+        super().__init__(*args, **kwargs)
+        # What the message says would come first: a job could bring hours of its own.
+        self.time_limits = (None, None)
+
+
 class LoggedTask(Task):  # type: ignore[type-arg]  # generic in its stubs alone
     """Binds the ids of a message to the logs of its task. Hooks run in the worker's child."""
 
     abstract = True
+    Request = f"{__name__}:{LimitedRequest.__name__}"
     _started = 0.0
 
     @override

@@ -31,6 +31,9 @@ WORK: dict[str, Callable[[Settings], int]] = {
     "reconcile_refs": reconciling.reconcile_refs,
 }
 
+# As far as the database counts.
+_LAST_RUN = 2**31 - 1
+
 _log = structlog.get_logger(__name__)
 
 
@@ -42,7 +45,7 @@ def run_periodic(name: str, run: int) -> str:
 
 def do(due: Due, settings: Settings) -> str:
     """One run: alone, and written down however it ends. A message from nowhere does nothing."""
-    if due.name not in WORK or not isinstance(due.run, int):
+    if str(due.name) not in WORK or type(due.run) is not int or not 0 < due.run <= _LAST_RUN:
         return "malformed"
     with SessionLock(settings, names.shared_lock("periodic", due.name), role="maintainer") as lock:
         # Held by an earlier run that takes long, or that froze: this one comes again later.
