@@ -24,7 +24,6 @@ noticed there and then; it is opened again within a second.
 import signal
 import threading
 import time
-from collections import deque
 
 import structlog
 
@@ -36,9 +35,9 @@ from graph.storage import erasures, jobs, locks
 from graph.storage.locks import SessionLock
 from graph.storage.session import system_session
 from graph.storage.signals import Listener
-from workers import messages
 from workers.forwarding import Forwarder
 from workers.queues import LEADER_LOCK
+from workers.telling import Teller
 
 # How soon another takes over when the leader dies, and how soon work goes on after a restart of
 # the database.
@@ -60,13 +59,15 @@ class Dispatcher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Dispatched, but Redis was not there to be told. Tried again at each pass: waiting until
-        # the reaper takes them back would cost minutes for a restart of seconds.
-        self._untold: deque[tuple[float, jobs.Dispatched]] = deque()
+        self._teller = Teller()
         self._next_reap = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Lead whenever nobody else does, until told to stop; outlive a restarting database."""
+        with self._teller:
+            self._run(stop)
+
+    def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 with SessionLock(
@@ -94,7 +95,7 @@ class Dispatcher:
         _log.info("dispatcher.leads")
         with Listener(self._settings) as listener, Forwarder(self._settings):
             while not stop.is_set() and lock.held():
-                self.run_once()
+                self._pass()
                 self._wait(listener, lock, stop)
         _log.info("dispatcher.leaves")
 
@@ -106,8 +107,8 @@ class Dispatcher:
             if left <= 0 or listener.wait(min(left, _SIGN_SECONDS)):
                 return
 
-    def run_once(self) -> int:
-        """One pass: take back, choose, commit, tell. Returns how many jobs were chosen."""
+    def _pass(self) -> None:
+        """Take back, choose, commit, tell."""
         now = time.monotonic()
         if now >= self._next_reap:
             self._next_reap = now + _REAP_SECONDS
@@ -122,10 +123,7 @@ class Dispatcher:
                 lease_seconds=self._settings.dispatch_lease_seconds,
             )
         # The transaction has ended: a worker that is told now finds the row as it is told.
-        until = now + self._settings.dispatch_lease_seconds
-        self._untold.extend((until, job) for job in chosen)
-        self._tell()
-        return len(chosen)
+        self._teller.jobs(chosen, until=now + self._settings.dispatch_lease_seconds)
 
     def _reap(self) -> None:
         lost = self._lost()
@@ -147,31 +145,12 @@ class Dispatcher:
         held = locks.held_among(self._settings, locked, role="dispatcher")
         return [each for name, each in locked.items() if name not in held]
 
-    def _tell(self) -> None:
-        while self._untold:
-            until, job = self._untold[0]
-            # After its lease the reaper takes it back: that message would be of the past.
-            if time.monotonic() < until:
-                try:
-                    messages.publish(job)
-                except messages.BrokerUnavailable as error:
-                    _log.warning("dispatcher.broker_unavailable", error=error.code)
-                    return
-                with telemetry.about(tenant_id=job.tenant_id, job_id=job.job_id):
-                    _log.info("job.dispatched", epoch=job.epoch)
-            self._untold.popleft()
-
     def _tell_of_erasures(self) -> None:
         """A message that is lost, or whose worker dies, is sent again when a lease has passed."""
         silent = self._settings.dispatch_lease_seconds
         with system_session("dispatch", settings=self._settings) as conn:
             due = erasures.due(conn, silent_seconds=silent)
-        for erasure_id in due:
-            try:
-                messages.publish_erasure(erasure_id)
-            except messages.BrokerUnavailable as error:
-                _log.warning("dispatcher.broker_unavailable", error=error.code)
-                return
+        self._teller.erasures(due, until=time.monotonic() + silent)
 
 
 def main() -> None:

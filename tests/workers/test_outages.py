@@ -127,3 +127,16 @@ def test_who_waits_for_a_former_worker_may_find_the_job_cancelled(stand: Stand) 
         stand.cancel(job_id)
         lease._give_back(stand.settings, held.job)
     assert stand.job(job_id).state is JobState.CANCELLED
+
+
+def test_a_broker_that_is_away_takes_nobodys_lead(stand: Stand) -> None:
+    """To find out takes seconds: who leads goes on meanwhile with what needs no broker."""
+    away = {"redis_url": "redis://127.0.0.1:1/0", "dispatch_lease_seconds": 2}
+    stand.settings = stand.settings.model_copy(update=away)
+    stand.start_dispatcher()
+    job_id = stand.request("main")
+    # Each is taken back in its time, though the message of none has been sent.
+    stand.until(lambda: stand.job(job_id).epoch >= 4, "the job is dispatched again and again")
+    log = (stand.logs / "dispatcher.log").read_text()
+    # On a machine that is too busy it may be taken for frozen once; not each time it tells.
+    assert log.count("dispatcher.leads") <= 2
