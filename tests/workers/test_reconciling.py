@@ -2,15 +2,19 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from graph.model.ids import TenantId
 from graph.model.jobs import JobState
 from graph.storage import jobs, repositories, tenants
 from graph.storage.jobs import Job
 from graph.storage.session import system_session, tenant_session
+from tests.workers import githost
 from tests.workers.stand import ROOT, Stand
 from workers import facade, reconciling, scratch
 from workers.git.remotes import LocalRemote
@@ -159,3 +163,37 @@ def test_a_pass_that_is_killed_is_run_again_and_asks_for_nothing_twice(stand: St
     assert reconciling.reconcile_refs(stand.settings) == 2
     assert sorted(str(job.ref) for job in unfinished(stand)) == sorted(names)
     assert scratch.sweep(stand.settings.scratch) == 1
+
+
+@pytest.fixture
+def host(stand: Stand, tmp_path: Path) -> Iterator[githost.Host]:
+    """Serves the stand's repositories over the network."""
+    certificate = githost.make_certificate(tmp_path)
+    with githost.serving(tmp_path, certificate) as running:
+        yield running
+
+
+def test_what_is_behind_https_is_looked_at_and_a_host_that_refuses_is_in_nobodys_way(
+    stand: Stand, host: githost.Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting = stand.settings.model_copy(update={"git_ca_file": tmp_path / "host.pem"})
+    monkeypatch.setattr(stand, "settings", trusting)
+    branches(stand, "one")
+    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+        url = f"{host.url}/{stand.repo.path.name}/.git"
+        remote = repositories.register(conn, url=url, name="remote")
+        facade.request_ingestion(conn, repository_id=remote.id, ref="one")
+    ingest(stand, "one")
+    assert reconciling.reconcile_refs(stand.settings) == 0
+    move(stand, "one")
+    host.status = 401
+    with capture_logs() as logs:
+        assert reconciling.reconcile_refs(stand.settings) == 1
+    assert [each["error"] for each in logs if each["event"] == "reconcile.not_found_out"] == [
+        "authentication_required"
+    ]
+    host.status = 0
+    assert reconciling.reconcile_refs(stand.settings) == 1
+    assert {job.repository_id for job in unfinished(stand)} == {remote.id, stand.repository.id}
+    finish(stand)
+    assert reconciling.reconcile_refs(stand.settings) == 0
