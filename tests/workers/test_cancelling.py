@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,14 @@ from sqlalchemy import text
 from graph.model.ids import JobId
 from graph.model.jobs import JobState
 from graph.storage import jobs, repositories
+from graph.storage.repositories import Repository
 from graph.storage.session import system_session, tenant_session
+from tests.chaos.invariants import violations
 from tests.workers import githost
 from tests.workers.digest import digest
 from tests.workers.gitrepo import Repo
 from tests.workers.stand import Stand
+from tests.workers.test_storing import objects
 from workers import facade, failpoints
 from workers.tasks import jobs as tasks
 
@@ -23,8 +27,10 @@ FILES = {"a.py": "def a():\n    return 1\n", "b.py": "from a import a\n\n\ndef b
 LATER = {"c.py": "from b import b\n\n\ndef c():\n    b()\n"}
 # Where a job is held: at the beginning of a stage, or in the middle of it.
 PLACES = ("checkout", "listing", "parsing", "resolve", "loading", "uploaded")
-# What a test allows for five seconds, on a machine that does other things as well.
-SOON = 20
+# A job that was cancelled has stopped, and another has run in its slot, within so many seconds. The
+# machine may be busy with other things: one of so many cancelled jobs has to make it.
+BOUND_SECONDS = 5.0
+TRIES = 3
 
 
 def run_here(stand: Stand, job_id: JobId, **changed: object) -> str:
@@ -57,8 +63,8 @@ def nothing_is_left(stand: Stand) -> None:
     # The one child of the pool, and of it none.
     stand.until(lambda: len(below(pid)) <= 1, "no process is left")
     stand.until(lambda: temporary_tables(stand) == 0, "no temporary table is left")
-    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
-        assert jobs.unfinished(conn, limit=10) == []
+    rules = partial(violations, stand.settings, stand.tenant_id)
+    stand.until(lambda: not rules(), "no rule is broken")
 
 
 def said_by(stand: Stand, process: str, words: str) -> None:
@@ -75,26 +81,38 @@ def temporary_tables(stand: Stand) -> int:
 def test_a_job_is_cancelled_in_every_stage(stand: Stand, tmp_path: Path) -> None:
     stand.repo.commit(FILES)
     assert run_here(stand, stand.request()) == "succeeded"
-    before = digest(stand)
+    before = digest(stand), objects(stand)
     stand.repo.commit(LATER)
     failpoint = tmp_path / "failpoint"
     failpoint.write_text(":")
     stand.start_dispatcher()
     stand.start_worker(CODELOOM_FAILPOINT=f"@{failpoint}")
     for place in PLACES:
-        failpoint.write_text(f"{place}:wait")
-        job_id = stand.request()
-        said_by(stand, "worker", f"place={place}")
-        stand.cancel(job_id)
-        cancelled = time.monotonic()
-        failpoint.write_text(":")
-        assert stand.ended(stand.request("nowhere"), SOON).error_code == "ref_not_found"
-        assert time.monotonic() - cancelled < SOON
-        job = stand.job(job_id)
-        assert (job.state, job.error_code) == (JobState.CANCELLED, None), place
-        assert digest(stand) == before, place
-        nothing_is_left(stand)
-        said_by(stand, "dispatcher", f"task_id={job.task_id}")
+        took = (cancelled_at(stand, place, failpoint) for _ in range(TRIES))
+        assert any(seconds < BOUND_SECONDS for seconds in took), place
+        assert (digest(stand), objects(stand)) == before, place
+
+
+def cancelled_at(stand: Stand, place: str, failpoint: Path) -> float:
+    """Cancel a job that has come this far; the seconds until another has run in its slot."""
+    failpoint.write_text(f"{place}:wait")
+    job_id = stand.request()
+    stand.until(lambda: waits(stand, job_id, place), f"the job waits at {place}")
+    stand.cancel(job_id)
+    cancelled = time.monotonic()
+    failpoint.write_text(":")
+    assert stand.ended(stand.request("nowhere")).error_code == "ref_not_found"
+    took = time.monotonic() - cancelled
+    job = stand.job(job_id)
+    assert (job.state, job.error_code) == (JobState.CANCELLED, None), place
+    nothing_is_left(stand)
+    said_by(stand, "dispatcher", f"task_id={job.task_id}")
+    return took
+
+
+def waits(stand: Stand, job_id: JobId, place: str) -> bool:
+    lines = (stand.logs / "worker.log").read_text().splitlines()
+    return any(f"place={place}" in line and str(job_id) in line for line in lines)
 
 
 @pytest.fixture
@@ -113,15 +131,22 @@ def test_a_clone_under_way_is_cancelled(
     with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
         url = f"{slow_host.url}/heavy/.git"
         repository = repositories.register(conn, url=url, name="heavy")
-        job_id = facade.request_ingestion(conn, repository_id=repository.id).id
     stand.start_dispatcher()
     stand.start_worker(GIT_CA_FILE=str(tmp_path / "host.pem"))
+    took = (cloning_cancelled(stand, repository) for _ in range(TRIES))
+    assert any(seconds < BOUND_SECONDS for seconds in took)
+
+
+def cloning_cancelled(stand: Stand, repository: Repository) -> float:
+    """Cancel a job in the middle of its clone; the seconds until nothing of it is left."""
+    with tenant_session(stand.tenant_id, settings=stand.settings) as conn:
+        job_id = facade.request_ingestion(conn, repository_id=repository.id).id
     stand.until(lambda: receives(stand), "git receives the pack")
     stand.cancel(job_id)
     cancelled = time.monotonic()
     nothing_is_left(stand)
-    assert time.monotonic() - cancelled < SOON
     assert stand.job(job_id).state is JobState.CANCELLED
+    return time.monotonic() - cancelled
 
 
 def receives(stand: Stand) -> bool:
