@@ -6,7 +6,8 @@ from graph.storage import jobs, pending
 from graph.storage.artifacts import Artifact, artifact_key, open_store
 from graph.storage.facts_packs import PackReader, PackWriter
 from graph.storage.session import tenant_session
-from workers import budget, failpoints
+from workers import budget
+from workers.failpoints import reach
 from workers.lease import Lease
 from workers.stages import shards
 from workers.stages.parse import parser_pool
@@ -16,7 +17,7 @@ from workers.storing import Stored
 def parse(held: Lease, settings: Settings) -> None:
     """Store the facts, and say where they are. Raises why that could not be done."""
     job = held.job
-    failpoints.reach("shard", settings.codeloom_failpoint, held.should_stop)
+    reach("shard", settings.codeloom_failpoint, held.should_stop)
     limits = budget.limits(settings, job.allowance)
     store = open_store(settings.artifacts)
     sources = PackReader(
@@ -40,7 +41,7 @@ def parse(held: Lease, settings: Settings) -> None:
             sources, pack, pool, job.id, on_progress=on_progress, should_stop=held.should_stop
         )
         _finish(held, files, pack.close(), settings)
-    failpoints.reach("joined", settings.codeloom_failpoint, held.should_stop)
+    reach("joined", settings.codeloom_failpoint, held.should_stop)
 
 
 def _finish(held: Lease, files: int, facts: Artifact, settings: Settings) -> None:

@@ -23,6 +23,7 @@ STAGES = (
     *("checkout", "inventory", "parse", "resolve", "load", "publish"),
     *("uploaded", "published"),
 )
+LARGE = "die in a large ingestion"
 _LOOKS = 40
 
 
@@ -234,6 +235,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "kill git while it fetches": ("git dies fetching", "git's helper dies fetching"),
     "fill the disk": ("full disk", *(f"full {stage}" for stage in STAGES)),
     "die at a stage": tuple(f"die {stage}" for stage in STAGES),
+    LARGE: ("die split", "die shard", "die joined"),
 }
 
 

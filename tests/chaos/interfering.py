@@ -24,7 +24,7 @@ from graph.storage import artifacts, copying, pending, uploads
 from graph.storage import publish as publishing
 from graph.storage.jobs import holding
 from tests.chaos.processes import command, descendants, send
-from workers import lease, scratch, storing
+from workers import lease, scratch, shard, storing
 from workers.celery_app import app
 from workers.git.command import GitProcess
 from workers.pipeline import Ingestion
@@ -72,6 +72,15 @@ def at_stages() -> None:
         time.sleep(PAUSE_SECONDS)
 
     Ingestion.reach = reached  # type: ignore[method-assign]
+    reach_in_shard = shard.reach
+
+    def reached_in_shard(*given: Any) -> None:
+        reach_in_shard(*given)
+        if taken(f"die {given[0]}"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(PAUSE_SECONDS)
+
+    shard.reach = reached_in_shard
     folder = scratch.folder
 
     @contextmanager

@@ -16,7 +16,7 @@ from graph.model.ids import JobId
 from graph.model.jobs import JobState
 from graph.storage import locks
 from tests.chaos import beats
-from tests.chaos.faults import FAULTS, PLACES, pool_children
+from tests.chaos.faults import FAULTS, LARGE, PLACES, pool_children
 from tests.chaos.interfering import POISON
 from tests.chaos.invariants import violations
 from tests.chaos.yard import VERSIONS, WORKERS, Place, Yard
@@ -70,7 +70,9 @@ class Schedule:
         where = self.random.choice(PLACES[name])
         (self.yard.faults / where).touch()
         number = REMOTE if "fetching" in where else self.random.randrange(TENANTS)
-        self.ingest(number, force=self.random.random() < 0.6)
+        if name == LARGE:
+            self.commit(number)
+        self.ingest(number, force=name == LARGE or self.random.random() < 0.6)
         deadline = time.monotonic() + REACHED_SECONDS
         while (self.yard.faults / where).exists() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -91,11 +93,16 @@ class Schedule:
             wanted = {"repository_id": str(place.repository.id)}
             self.ask(place, "/v1/jobs", {"kind": "purge", "parameters": wanted})
         else:
-            if drawn < 0.65 and self.versions[number] < len(VERSIONS):
-                place.repo.commit(VERSIONS[self.versions[number]])
-                self.versions[number] += 1
-                self.told.append(f"t{number} commit")
+            if drawn < 0.65:
+                self.commit(number)
             self.ingest(number, force=self.random.random() < 0.4)
+
+    def commit(self, number: int) -> None:
+        """The next version, if there is one."""
+        if self.versions[number] < len(VERSIONS):
+            self.places[number].repo.commit(VERSIONS[self.versions[number]])
+            self.versions[number] += 1
+            self.told.append(f"t{number} commit")
 
     def ingest(self, number: int, *, force: bool) -> None:
         ref = self.random.choice((None, None, "main", "refs/heads/main"))

@@ -48,7 +48,7 @@ VERSIONS = tuple(
         f"        return two() + {number}\n",
         "a/two.py": "def two() -> int:\n    return 2\n",
         f"a/more{number}.py": "from a.one import One\n\n"
-        + "\n".join(f"def more{each}():\n    return One().go()\n" for each in range(60)),
+        + "\n".join(f"def more{number}_{each}():\n    return One().go()\n" for each in range(60)),
     }
     for number in range(3)
 )
@@ -113,6 +113,9 @@ class Yard:
             lease_seconds=4,
             heartbeat_seconds=1,
             dispatch_lease_seconds=4,
+            # A later commit is large if all of it is parsed; one after the other, they are not.
+            wide_parse_bytes=4000,
+            wide_shard_bytes=2000,
         )
         self.places = 0
         # Serves the repositories over the network.
