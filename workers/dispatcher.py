@@ -50,6 +50,9 @@ _REAP_SECONDS = 1.0
 # Workers beat every two seconds. One that has been silent for longer than a restart of the database
 # takes, and whose session has ended, was killed: there is no need to wait for its lease.
 _SILENT_SECONDS = 10.0
+# When the database comes back, nobody has beaten for as long as it was away. Its workers are given
+# this long to do so; but not again and again, where it keeps going away.
+_CALM_SECONDS, _CALM_AGAIN_SECONDS = 5.0, 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +64,8 @@ class Dispatcher:
         self._settings = settings
         self._teller = Teller()
         self._next_reap = 0.0
+        self._was_away = False
+        self._calm_until = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Lead whenever nobody else does, until told to stop; outlive a restarting database."""
@@ -77,6 +82,7 @@ class Dispatcher:
                         self._lead(lock, stop)
             except StorageError as error:
                 _log.warning("dispatcher.storage_unavailable", error=error.code)
+                self._was_away = True
             stop.wait(_RETRY_SECONDS)
 
     def _stand_by(self, lock: SessionLock, stop: threading.Event) -> bool:
@@ -93,11 +99,18 @@ class Dispatcher:
 
     def _lead(self, lock: SessionLock, stop: threading.Event) -> None:
         _log.info("dispatcher.leads")
+        self._calm_down()
         with Listener(self._settings) as listener, Forwarder(self._settings):
             while not stop.is_set() and lock.held():
                 self._pass()
                 self._wait(listener, lock, stop)
         _log.info("dispatcher.leaves")
+
+    def _calm_down(self) -> None:
+        now = time.monotonic()
+        if self._was_away and now > self._calm_until + _CALM_AGAIN_SECONDS:
+            self._calm_until = now + _CALM_SECONDS
+        self._was_away = False
 
     def _wait(self, listener: Listener, lock: SessionLock, stop: threading.Event) -> None:
         """Until there may be something to do; the lock is told meanwhile that we are there."""
@@ -112,7 +125,8 @@ class Dispatcher:
         now = time.monotonic()
         if now >= self._next_reap:
             self._next_reap = now + _REAP_SECONDS
-            self._reap()
+            if now > self._calm_until:
+                self._reap()
             self._tell_of_erasures()
         with system_session("dispatch", settings=self._settings) as conn:
             chosen = jobs.pick(

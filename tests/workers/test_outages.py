@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -115,6 +116,29 @@ def taken(stand: Stand, job_id: JobId) -> bool:
     """Whether the reaper would take the lock for free."""
     with SessionLock(stand.settings, names.job_lock(stand.tenant_id, job_id)) as other:
         return other.acquire()
+
+
+def test_who_could_not_beat_while_the_database_was_away_is_not_taken_for_dead(
+    stand: Stand, door: Door
+) -> None:
+    stand.settings = stand.settings.model_copy(update={"lease_seconds": 8})
+    stand.start_dispatcher()
+    with ExitStack() as working:
+        held = []
+        for ref in ("main", "next", "last"):
+            job = stand.in_state(stand.request(ref), JobState.DISPATCHED)
+            mine = lease.hold(stand.settings, stand.tenant_id, job.id, job.epoch, "me")
+            held.append(working.enter_context(mine))
+        door.shut()
+        door.cut()
+        time.sleep(6)  # longer than whoever beats is silent, and not as long as a lease
+        door.open()
+        # Looked at again, and again when the calm after the outage is over.
+        time.sleep(8)
+        for each in held:
+            assert each is not None
+            each.check()
+            assert stand.job(each.job.id).resets == 0
 
 
 def test_who_waits_for_a_former_worker_may_find_the_job_cancelled(stand: Stand) -> None:
