@@ -90,7 +90,7 @@ class Hub:
     async def listen(self, tenant_id: TenantId, after: str | None) -> AsyncIterator[Listener]:
         """The tenant's events after that place, or from now on."""
         key = names.event_stream(tenant_id)
-        listener = Listener(key, after if after is not None else await self._end(key))
+        listener = Listener(key, await self._place(key, after))
         self._listeners.setdefault(key, set()).add(listener)
         if self._reader is None and self._client is not None:
             self._reader = asyncio.create_task(self._read())
@@ -114,15 +114,21 @@ class Hub:
         if self._client is not None:
             await self._client.aclose()
 
-    async def _end(self, key: str) -> str:
+    async def _place(self, key: str, after: str | None) -> str:
+        """After which entry a listener goes on: its last one, or the newest.
+
+        An entry newer than that is not of this stream, which began anew since, and no other would
+        ever come after it.
+        """
         if self._client is None:
             return BEGINNING
         try:
             last = await self._client.xrevrange(key, count=1)
         except RedisError:
             # Whatever came before is in the rows that are told first.
-            return BEGINNING
-        return str(last[0][0]) if last else BEGINNING
+            return after or BEGINNING
+        newest = str(last[0][0]) if last else BEGINNING
+        return newest if after is None else min(after, newest, key=_place)
 
     async def _read(self) -> None:
         """Look at what somebody listens to, until nobody does."""

@@ -44,6 +44,9 @@ _LOOK_SECONDS = 2.0
 _LAST_WORD_SECONDS = 10.0
 # A job whose former worker is frozen but still connected is looked at again after this.
 _BUSY_SECONDS = 2.0
+# A worker that is frozen for so many leases has frozen for good: it loses the lock, and the job
+# goes on elsewhere. What it may still do, should it wake up, is fenced off by the epoch.
+_FROZEN_LEASES = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -205,8 +208,7 @@ class Lease:
         except StorageError:
             _log.warning("lease.session_ended")
         self._lock.close()
-        name = names.job_lock(self.job.tenant_id, self.job.id)
-        self._lock = SessionLock(self._settings, name)
+        self._lock = _lock(self._settings, self.job.tenant_id, self.job.id)
         if not self._lock.acquire():
             _log.warning("lease.lock_not_free")
 
@@ -238,7 +240,7 @@ def hold(
     tenant is suspended or has used up its month. Raises StorageError, and leaves the job unclaimed,
     when there is no connection for its lock: else it would count as one that a worker died with.
     """
-    with SessionLock(settings, names.job_lock(tenant_id, job_id)) as lock:
+    with _lock(settings, tenant_id, job_id) as lock:
         job = _claim(settings, tenant_id, job_id, epoch, owner)
         if job is None:
             yield None
@@ -252,6 +254,12 @@ def hold(
                 yield None
         finally:
             lease.end()
+
+
+def _lock(settings: Settings, tenant_id: TenantId, job_id: JobId) -> SessionLock:
+    """The lock of the job, not held yet."""
+    frozen = _FROZEN_LEASES * settings.lease_seconds
+    return SessionLock(settings, names.job_lock(tenant_id, job_id), silent_seconds=frozen)
 
 
 def _claim(

@@ -98,6 +98,26 @@ def test_what_is_told_again_does_not_go_back(
     assert seen.states(ended.job_id) == ["succeeded"]
 
 
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_place_that_the_stream_has_not_reached_is_its_end(
+    watch: Watch,  # noqa: F811
+    engine: Engine,  # noqa: F811
+    writer: EventWriter,
+    *,
+    emptied: bool,
+) -> None:
+    """As of a Redis that was replaced by one whose clock is behind."""
+    member, position = engine.member, {"stage": "parse", "percent": 40, "done": 1, "total": 2}
+    if not emptied:
+        writer.append(member.tenant_id, engine.job_id, "progress", {**position, "percent": 30})
+    ahead = {"last-event-id": "9999999999999999999-0"}
+    seen = watch(f"/v1/jobs/{engine.job_id}/events", member.read, **ahead)
+    until(lambda: seen.events)
+    writer.append(member.tenant_id, engine.job_id, "progress", position)
+    until(lambda: seen.events[-1].kind == "progress")
+    assert [event.data.get("percent") for event in seen.events[1:]] == [40]
+
+
 def test_a_stream_of_a_job_that_is_gone_ends_in_good_order(
     watch: Watch,  # noqa: F811
     acme: Member,

@@ -141,6 +141,18 @@ def test_who_could_not_beat_while_the_database_was_away_is_not_taken_for_dead(
             assert stand.job(each.job.id).resets == 0
 
 
+def test_a_worker_that_is_frozen_for_good_does_not_keep_its_job(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "_FROZEN_LEASES", 1)
+    with working(stand) as frozen:
+        time.sleep(stand.settings.lease_seconds + 1)
+        assert not taken(stand, frozen.job.id), "it says something now and then"
+        # From now on it says nothing, and its session lives.
+        frozen.stop()
+        wait(lambda: taken(stand, frozen.job.id), 30)
+
+
 def test_who_waits_for_a_former_worker_may_find_the_job_cancelled(stand: Stand) -> None:
     job_id = stand.request("main")
     epoch = dispatch(stand, job_id)
