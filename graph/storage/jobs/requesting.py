@@ -66,8 +66,9 @@ def request(
     waiting = _waiting(conn, asked)
     if waiting is not None and waiting.commit == asked.commit:
         return _join(conn, waiting, asked)
-    if waiting is not None and waiting.state is JobState.WAITING:
-        waiting = None  # it has children at work, and keeps its own commit
+    if waiting is not None and (waiting.state is JobState.WAITING or waiting.parent_id is not None):
+        # It has children at work, or is one that somebody waits for: it keeps its own commit.
+        waiting = None
     if waiting is None:  # else it takes the place of that one
         admission.check(conn, kind, repository)
     told = {"priority": priority, "created_by": created_by, "trace_parent": trace_parent}
