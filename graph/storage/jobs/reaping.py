@@ -79,7 +79,9 @@ where state in ('dispatched', 'running') and (
 
 # A worker that froze in a transaction may hold what one of its jobs, or of their children, needs
 # to end. It is not waited for: that would keep the jobs of everybody else.
-_PATIENCE = text("set local lock_timeout = '100ms'")
+_IMPATIENT = text("set local lock_timeout = '100ms'")
+# What is charged is posted at the commit, by one after the other.
+_PATIENT = text("set local lock_timeout to default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,13 @@ def reap(conn: Connection, *, lost: Iterable[Silent] = ()) -> list[Reaped]:
         "jobs": [each.job_id for each in known],
         "epochs": [each.epoch for each in known],
     }
-    conn.execute(_PATIENCE)
+    conn.execute(_IMPATIENT)
     rows = _taken_back(conn, {**values, "only": None})
     if rows is None:
         late = conn.execute(_LATE, values).scalars().all()
         each_alone = (_taken_back(conn, {**values, "only": job_id}) for job_id in late)
         rows = [row for found in each_alone for row in found or ()]
+    conn.execute(_PATIENT)
     if rows:
         signals.tell(conn)
     return [
