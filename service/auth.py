@@ -2,9 +2,9 @@
 
 Everything under `/v1` is closed unless a valid key is sent, before routing and before a body is
 read: a route that forgets to ask for a caller is still closed, and a stranger cannot tell which
-routes exist. What is under `/v1/admin`, and `/metrics`, opens to keys of operators alone, and they
-open nothing else: a caller of either kind has a type of its own, and a place of its own in the
-request's state.
+routes exist. What is under `/v1/admin` and `/v1/health`, and `/metrics`, opens to keys of operators
+alone, and they open nothing else: a caller of either kind has a type of its own, and a place of its
+own in the request's state.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ REMEMBERED_SECONDS = 15.0
 _REMEMBERED_KEYS = 10_000
 _METRICS = "/metrics"
 _CLOSED = ("/v1", _METRICS)
-_OPERATED = ("/v1/admin", _METRICS)
+_OPERATED = ("/v1/admin", "/v1/health", _METRICS)
 
 Who = TypeVar("Who", bound=Caller | Operator)
 

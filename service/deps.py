@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query, Request
@@ -14,6 +14,7 @@ from graph.settings import Settings
 from graph.storage.keys import Caller
 from graph.storage.operator_keys import Operator
 from service.auth import Authenticator
+from service.pings import Pings
 from service.streams import Hub
 
 PAGE_LIMIT = 50
@@ -32,6 +33,7 @@ class Backend:
     cursors: Cursors
     callers: Authenticator[Caller]
     hub: Hub
+    pings: Pings = field(default_factory=Pings)
 
 
 # `async`, here and below: what is not would be given a thread, only to say what is known.

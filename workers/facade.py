@@ -17,10 +17,14 @@ from graph.settings import Settings
 from graph.storage import jobs, locks, repositories
 from graph.storage.jobs import Job
 from graph.storage.session import Connection
-from workers import erasure, kinds, readiness
+from workers import erasure, kinds, pinging, readiness
 from workers.git import remotes, targets
 from workers.git.remotes import Remote
-from workers.queues import LEADER_LOCK
+from workers.queues import LEADER_LOCK, QUEUES
+
+QUEUE_NAMES = tuple(queue.name for queue in QUEUES)
+PING_SECONDS = pinging.PATIENCE_SECONDS
+Pong = pinging.Pong
 
 _log = structlog.get_logger(__name__)
 
@@ -201,6 +205,14 @@ def erase(settings: Settings, *, erasure_id: ErasureId) -> bool:
     Raises StorageError when the database, the object store or Redis does not answer.
     """
     return erasure.run(settings, erasure_id) == "finished"
+
+
+def ping(settings: Settings, *, queue: str) -> Pong | None:
+    """What a worker of a queue answers; None when none does within PING_SECONDS.
+
+    Blocks as long. Raises BrokerUnavailable.
+    """
+    return pinging.ask(settings, queue=queue)
 
 
 def dispatcher_ready(settings: Settings) -> bool:

@@ -10,7 +10,7 @@ from graph.errors import CodeloomError
 from graph.model.ids import ErasureId
 from graph.storage.jobs import Dispatched
 from workers.celery_app import app
-from workers.queues import ERASE_TASK, JOB_TASKS, PERIODIC_TASK
+from workers.queues import ERASE_TASK, JOB_TASKS, PERIODIC_TASK, PING_TASK
 
 
 class BrokerUnavailable(CodeloomError):
@@ -65,6 +65,23 @@ def publish_erasure(erasure_id: ErasureId) -> None:
             kwargs=what,
             argsrepr="()",
             kwargsrepr=repr(what),
+            retry=False,
+            ignore_result=True,
+        )
+    except (KombuError, CeleryError, OSError) as error:
+        raise BrokerUnavailable from error
+
+
+def publish_ping(queue: str, token: str) -> None:
+    """Ask whoever takes tasks from a queue to answer. Raises BrokerUnavailable."""
+    what = {"queue": queue, "token": token}
+    try:
+        app.send_task(
+            PING_TASK,
+            kwargs=what,
+            queue=queue,
+            argsrepr="()",
+            kwargsrepr=repr({"queue": queue}),
             retry=False,
             ignore_result=True,
         )

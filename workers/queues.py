@@ -44,6 +44,7 @@ SHARD_TASK = "workers.tasks.parse_shard"
 PURGE_TASK = "workers.tasks.purge_repository"
 PERIODIC_TASK = "workers.tasks.run_periodic"
 ERASE_TASK = "workers.tasks.erase_tenant"
+PING_TASK = "workers.tasks.ping"
 
 # Which queue a task waits in.
 ROUTES: dict[str, Queue] = {
@@ -52,6 +53,8 @@ ROUTES: dict[str, Queue] = {
     PURGE_TASK: MAINTENANCE,
     PERIODIC_TASK: MAINTENANCE,
     ERASE_TASK: MAINTENANCE,
+    # And in every other queue, whose workers are asked.
+    PING_TASK: MAINTENANCE,
 }
 
 # Which task runs a job of a kind.

@@ -43,6 +43,7 @@ from graph.errors.requests import (
     RateLimited,
     RequestUnderWay,
     StreamsExhausted,
+    WorkersSilent,
 )
 from graph.errors.storage import (
     ArtifactDamaged,
@@ -129,4 +130,5 @@ __all__ = [
     "TenantNotFound",
     "TenantSuspended",
     "TenantValidationError",
+    "WorkersSilent",
 ]

@@ -45,3 +45,10 @@ class PreconditionFailed(CodeloomError):
 
     code = "precondition_failed"
     kind = "precondition"
+
+
+class WorkersSilent(CodeloomError):
+    """No worker answered in time."""
+
+    code = "workers_silent"
+    kind = "unavailable"

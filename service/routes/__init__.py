@@ -22,6 +22,7 @@ from service.routes import (
     symbols,
     tenants,
     usage,
+    worker_health,
 )
 
 # The most asked first: a request tries them in turn.
@@ -44,6 +45,7 @@ ROUTERS = (
     admin_jobs.router,
     admin_audit.router,
     health.router,
+    worker_health.router,
     metrics.router,
     problems.router,
     docs.router,

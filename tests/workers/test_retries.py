@@ -29,6 +29,7 @@ OF_REQUESTS = {
     "job_not_dead",
     "job_not_found",
     "job_not_retryable",
+    "job_parameters_invalid",
     "last_admin_key",
     "limits_unavailable",
     "migration_failed",
@@ -47,6 +48,7 @@ OF_REQUESTS = {
     "symbol_not_found",
     "tenant_key_required",
     "tenant_name_differs",
+    "workers_silent",
 }
 # How a job ends that nothing went wrong with.
 NO_FAILURE = {"job_cancelled"}
@@ -92,7 +94,8 @@ def test_the_list_is_documented() -> None:
 )
 def test_a_job_waits_as_long_as_its_host_says(said: float | None, wait: float) -> None:
     outcome = outcome_of(HostRefused("Not now.", retry_after_seconds=said))
-    assert outcome == Outcome(Retry.LATER, "host_refused", "Not now.", wait)
+    two_days = 2 * 24 * 60 * 60.0
+    assert outcome == Outcome(Retry.LATER, "host_refused", "Not now.", wait, two_days)
 
 
 def test_an_error_outside_of_the_list_is_a_mistake_of_ours() -> None:
