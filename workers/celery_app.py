@@ -12,6 +12,7 @@ from celery import Celery
 from celery.signals import (
     setup_logging,
     worker_init,
+    worker_process_init,
     worker_ready,
     worker_shutting_down,
 )
@@ -102,8 +103,12 @@ def _log_in_our_form(**_: object) -> None:
 
 
 @worker_init.connect
+@worker_process_init.connect
 def _sweep(**_: object) -> None:
-    """Remove what workers of this machine left when they were killed."""
+    """Remove what workers of this machine left when they were killed, and their children.
+
+    One that met its hard limit cannot clear up behind itself: the one that takes its place does.
+    """
     scratch.sweep(get_settings().scratch)
 
 

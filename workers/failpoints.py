@@ -2,10 +2,12 @@
 
 `CODELOOM_FAILPOINT=parse:kill` ends the process as an out-of-memory killer would, `parse:raise`
 raises, `parse:wait` waits for a minute or until the work is no longer wanted, `parse:stick` goes on
-whatever it is told. Other names are of places inside of a stage. `@/path` reads all that from a
-file, each time. Nothing is set outside of tests.
+whatever it is told, `parse:hold` does so and lets no other thread of the process work either. Other
+names are of places inside of a stage. `@/path` reads all that from a file, each time. Nothing is
+set outside of tests.
 """
 
+import ctypes
 import os
 import signal
 import time
@@ -42,8 +44,16 @@ def reach(name: str, failpoint: str, should_stop: Callable[[], bool]) -> None:
                 time.sleep(_POLL_SECONDS)
         case "stick":
             _stick()
+        case "hold":
+            _hold()
         case _:
             raise ValueError(f"unknown failpoint action: {action}")
+
+
+def _hold() -> None:
+    """Do what a loop in C does that does not let go of the interpreter: no signal is handled."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    ctypes.PyDLL(None).sleep(int(_WAIT_SECONDS))
 
 
 def _stick() -> None:

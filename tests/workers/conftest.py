@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from graph.settings import Settings
+from tests.workers import githost
 from tests.workers.gitrepo import Repo
 from tests.workers.stand import Stand
 
@@ -35,3 +36,12 @@ def own_settings(fresh_database_url: str, redis_url: str, tmp_path: Path) -> Set
 def stand(own_settings: Settings, repo: Repo) -> Iterator[Stand]:
     with Stand(own_settings, repo) as running:
         yield running
+
+
+@pytest.fixture
+def slow_host(tmp_path: Path) -> Iterator[githost.Host]:
+    """A host of git over TLS, whose certificate is `host.pem`; how slow it is, a test says."""
+    certificate = githost.make_certificate(tmp_path)
+    (tmp_path / "root").mkdir()
+    with githost.serving(tmp_path / "root", certificate) as host:
+        yield host

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -56,9 +55,14 @@ def below(pid: int) -> list[int]:
 
 
 def nothing_is_left(stand: Stand) -> None:
-    stand.until(lambda: not list(stand.settings.scratch.iterdir()), "scratch is empty")
     uploads = Path(str(stand.settings.artifacts_url).removeprefix("file://")) / "uploads"
     stand.until(lambda: not uploads.exists() or not list(uploads.iterdir()), "no upload is left")
+    at_rest(stand)
+
+
+def at_rest(stand: Stand) -> None:
+    """Nothing works, and what is kept is as it should be."""
+    stand.until(lambda: not list(stand.settings.scratch.iterdir()), "scratch is empty")
     pid = stand.processes["worker"].pid
     # The one child of the pool, and of it none.
     stand.until(lambda: len(below(pid)) <= 1, "no process is left")
@@ -113,14 +117,6 @@ def cancelled_at(stand: Stand, place: str, failpoint: Path) -> float:
 def waits(stand: Stand, job_id: JobId, place: str) -> bool:
     lines = (stand.logs / "worker.log").read_text().splitlines()
     return any(f"place={place}" in line and str(job_id) in line for line in lines)
-
-
-@pytest.fixture
-def slow_host(tmp_path: Path) -> Iterator[githost.Host]:
-    certificate = githost.make_certificate(tmp_path)
-    (tmp_path / "root").mkdir()
-    with githost.serving(tmp_path / "root", certificate) as host:
-        yield host
 
 
 def test_a_clone_under_way_is_cancelled(

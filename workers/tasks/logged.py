@@ -7,11 +7,12 @@ import time
 from typing import Any
 
 import structlog
-from celery import Task
+from celery import Task, current_task
 from celery.worker.request import Request
 from typing_extensions import override
 
 from graph import telemetry
+from graph.errors import CodeloomError
 
 # What a message may name.
 _IDS = ("tenant_id", "job_id", "epoch", "erasure_id")
@@ -33,7 +34,8 @@ class LoggedTask(Task):  # type: ignore[type-arg]  # generic in its stubs alone
 
     abstract = True
     Request = f"{__name__}:{LimitedRequest.__name__}"
-    _started = 0.0
+    # None in the worker's parent, which is told of tasks whose child it had to end.
+    _started: float | None = None
 
     @override
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
@@ -48,6 +50,14 @@ class LoggedTask(Task):  # type: ignore[type-arg]  # generic in its stubs alone
         _log.info("task.returned", task=self.name, outcome=retval, seconds=self._seconds())
 
     @override
+    def on_retry(
+        self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any
+    ) -> None:
+        """This attempt of the job has ended, and another will be made: by a message of its own."""
+        code = exc.code if isinstance(exc, CodeloomError) else type(exc).__name__
+        _log.warning("task.tried_again", task=self.name, error=code, seconds=self._seconds())
+
+    @override
     def on_failure(
         self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any
     ) -> None:
@@ -55,10 +65,23 @@ class LoggedTask(Task):  # type: ignore[type-arg]  # generic in its stubs alone
         _log.error(
             "task.raised",
             task=self.name,
+            task_id=task_id,
             error=type(exc).__name__,
             seconds=self._seconds(),
             exc_info=exc,
         )
 
-    def _seconds(self) -> float:
+    def _seconds(self) -> float | None:
+        if self._started is None:
+            return None
         return round(time.monotonic() - self._started, 3)
+
+
+def tell_retry(error: Exception) -> None:
+    """Call the hook of the task that runs here, if one does: its job waits for another attempt.
+
+    Celery would do so for retries of its own, of which there are none: the row decides.
+    """
+    if current_task:
+        request = current_task.request
+        current_task.on_retry(error, request.id, request.args, request.kwargs, None)
