@@ -29,6 +29,9 @@ _FOLLOWED_BY = {"callbacks": None, "errbacks": None, "chain": None, "chord": Non
 class Refused(ValueError):
     """Why something is not ours, in a word that holds nothing of it."""
 
+    # Nobody is told but our log.
+    code = "message_refused"
+
 
 def check_task(raw: bytes, tasks: Mapping[str, "Task[Any, Any]"]) -> None:
     """Raise Refused unless `raw` asks for one of our `tasks` with arguments that it takes."""
