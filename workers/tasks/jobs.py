@@ -14,7 +14,7 @@ import structlog
 
 from graph.errors import JobCancelled, LeaseLost, StorageError
 from graph.model.ids import JobId, TenantId
-from graph.model.jobs import INGEST, PARSE, PURGE
+from graph.model.jobs import INGEST, PARSE, PURGE, JobState
 from graph.settings import Settings, get_settings
 from graph.storage import jobs
 from graph.storage.session import Connection, tenant_session
@@ -23,7 +23,7 @@ from workers.celery_app import app
 from workers.lease import Lease
 from workers.outcomes import Outcome, Retry, outcome_of
 from workers.queues import INGEST_TASK, PURGE_TASK, SHARD_TASK
-from workers.tasks.logged import LoggedTask
+from workers.tasks.logged import LoggedTask, tell_retry
 
 # How soon it is tried again to say how a job ended.
 _AGAIN_SECONDS = 0.5
@@ -98,7 +98,7 @@ def _settle(held: Lease, error: Exception, settings: Settings) -> str:
     while True:
         try:
             with tenant_session(held.job.tenant_id, role="worker", settings=settings) as conn:
-                return _write(conn, held.job, outcome)
+                word = _write(conn, held.job, outcome)
         except LeaseLost as lost:
             return lost.code
         except StorageError as away:
@@ -108,6 +108,10 @@ def _settle(held: Lease, error: Exception, settings: Settings) -> str:
                 raise
             _log.warning("job.not_settled", error=away.code)
             time.sleep(_AGAIN_SECONDS)
+        else:
+            if word == JobState.QUEUED:
+                tell_retry(error)
+            return word
 
 
 def _write(conn: Connection, job: jobs.ClaimedJob, outcome: Outcome) -> str:

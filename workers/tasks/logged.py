@@ -82,6 +82,7 @@ def tell_retry(error: Exception) -> None:
 
     Celery would do so for retries of its own, of which there are none: the row decides.
     """
-    if current_task:
-        request = current_task.request
-        current_task.on_retry(error, request.id, request.args, request.kwargs, None)
+    task: Any = current_task  # its stubs know nothing of a task that runs
+    if task:
+        request = task.request
+        task.on_retry(error, request.id, request.args, request.kwargs, None)
