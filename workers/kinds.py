@@ -1,6 +1,7 @@
 """What a job of each kind takes, as it comes from outside: JSON of a tenant."""
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Annotated
 from uuid import UUID
 
@@ -8,6 +9,9 @@ import msgspec
 
 from graph.errors import JobParametersInvalid
 from graph.model.jobs import INGEST, PURGE
+
+# Characters of what does not fit.
+_MOST_SAID = 200
 
 # A commit's whole id, in either of git's formats.
 Commit = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z")]
@@ -44,4 +48,6 @@ def read(kind: str, parameters: Mapping[str, object]) -> Parameters:
     try:
         return msgspec.convert(dict(parameters), shape)
     except msgspec.ValidationError as error:
-        raise JobParametersInvalid(f"The parameters do not fit: {error}.") from None
+        # It repeats a name that is not known, which may be as long as a body may be.
+        said = shorten(str(error), _MOST_SAID, placeholder="...")
+        raise JobParametersInvalid(f"The parameters do not fit: {said}.") from None
