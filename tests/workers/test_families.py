@@ -1,13 +1,15 @@
 """A job that waits for its children, whatever happens meanwhile: processes die, tenants go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from graph.model.jobs import MAX_RESETS, JobState
+from graph.model.ids import JobId
+from graph.model.jobs import INGEST, MAX_RESETS, JobState
 from graph.settings import Settings
 from graph.storage import jobs
+from graph.storage.jobs import FollowUp, Group, Wanted
 from graph.storage.session import system_session, tenant_session
 from tests.servers import Servers
 from tests.workers.digest import graph
@@ -15,6 +17,7 @@ from tests.workers.estate import Estates
 from tests.workers.stand import Stand
 from tests.workers.test_erasure import request as request_erasure
 from tests.workers.test_erasure import state as state_of_erasure
+from tests.workers.test_lease import dispatch
 from tests.workers.test_suspension import of_another_tenant_is_dispatched, resume, suspend
 from tests.workers.test_wide import (
     FILES,
@@ -25,7 +28,7 @@ from tests.workers.test_wide import (
     shards_stored,
     states,
 )
-from workers import erasure
+from workers import budget, erasure
 
 
 @pytest.fixture
@@ -116,6 +119,43 @@ def test_a_shard_that_cannot_be_read_fails_its_job_until_that_is_tried_again(sta
     assert stand.job(job_id).state is JobState.SUCCEEDED
     assert shards_stored(stand) == []
     is_the_narrow_graph(stand)
+
+
+def test_a_group_whose_members_are_large_themselves_is_joined_though_processes_die(
+    stand: Stand, tmp_path: Path
+) -> None:
+    stand.repo.commit(FILES)
+    stand.repo.git("branch", "other")
+    members = (Wanted(INGEST, ref="main"), Wanted(INGEST, ref="other", force=True))
+    first = stand.request("other")
+    succeed(stand, first, then=[Group(members, join=Wanted(INGEST, force=True))])
+    (join,) = children(stand, first)
+    failpoint = tmp_path / "failpoint"
+    failpoint.write_text("published:kill")
+    stand.start_dispatcher()
+    stand.start_worker(CODELOOM_FAILPOINT=f"@{failpoint}")
+    log = stand.logs / "worker.log"
+    stand.until(lambda: "SIGKILL" in log.read_text(), "a member has ended with its worker")
+    failpoint.write_text("none")
+    stand.kill("dispatcher")
+    stand.kill("worker")
+    stand.start_dispatcher("second")
+    stand.start_worker("fresh")
+    assert stand.ended(join.id).state is JobState.SUCCEEDED
+    ended = children(stand, join.id)
+    assert {member.state for member in ended if member.kind == "ingest"} == {JobState.SUCCEEDED}
+    large = [member for member in ended if children(stand, member.id)]
+    assert large, "a member was parsed in shards"
+    is_the_narrow_graph(stand)
+
+
+def succeed(stand: Stand, job_id: JobId, then: Sequence[FollowUp]) -> None:
+    """The job asks for these as it succeeds."""
+    epoch = dispatch(stand, job_id)
+    with tenant_session(stand.tenant_id, role="worker", settings=stand.settings) as conn:
+        most = budget.most(stand.settings)
+        jobs.claim(conn, job_id=job_id, epoch=epoch, owner="x", lease_seconds=9, wanted=most)
+        jobs.finish(conn, job_id=job_id, epoch=epoch, report={}, then=then)
 
 
 def test_a_suspended_tenant_waits_for_its_shards_until_it_is_resumed(stand: Stand) -> None:
