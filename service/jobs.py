@@ -85,12 +85,20 @@ class Attempt(Shape):
     error: JobError | None
 
 
+class TaskResult(Shape):
+    """What came of a task."""
+
+    snapshot_id: UUID | None = Field(description="What it published.")
+    report: Report | None
+
+
 class Task(Shape):
     """A job, seen as the Celery task that runs it."""
 
     task_id: str
     status: TaskStatus
     ready: bool = Field(description="True once the job has ended, in whatever way.")
+    result: TaskResult | None = Field(description="Null unless the status is `success`.")
     job: Job
 
 
@@ -156,9 +164,12 @@ def _word(worker: str, tenant_id: TenantId) -> str:
 
 def task(info: TaskInfo) -> Task:
     """The job of a task, as one polls it."""
+    row, succeeded = info.job, info.status is TaskStatus.SUCCESS
+    result = TaskResult(snapshot_id=row.snapshot_id, report=row.report) if succeeded else None
     return Task(
         task_id=info.task_id,
         status=info.status,
-        ready=info.job.finished_at is not None,
-        job=job(info.job),
+        ready=row.finished_at is not None,
+        result=result,
+        job=job(row),
     )
