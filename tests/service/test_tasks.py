@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from graph.errors import JobNotCancellable, JobNotFound
 from graph.model.ids import JobId
-from graph.model.jobs import JobState
+from graph.model.jobs import PARSE, JobState
 from graph.storage import jobs
 from graph.storage.session import system_session, tenant_session
 from tests.service.conftest import Member, bearer
@@ -27,6 +27,7 @@ STATUSES = {
     "tried again": "pending",
     "running": "started",
     "in progress": "progress",
+    "waiting": "started",
     "succeeded": "success",
     "failed": "failed",
     "dead": "failed",
@@ -52,6 +53,8 @@ def brought_to(engine: Engine, state: str) -> JobId:
         case "in progress":
             done = {"stage": "parse", "done": 1, "total": 2, "percent": 40}
             engine.act(jobs.progress, engine.start(), **done)
+        case "waiting":
+            engine.act(jobs.split, engine.start(), children=[jobs.Wanted(PARSE)])
         case "succeeded":
             engine.act(jobs.finish, engine.start(), report={"files": {"total": 4}})
         case "cancelled":
