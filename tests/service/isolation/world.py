@@ -31,15 +31,15 @@ CLOSED = {
         " audit_events.outcome audit_events.target_kind charges.resource counters.name"
         " credentials.kind documents.language documents.skip_reason documents.status"
         " job_attempts.error_code job_attempts.outcome job_attempts.stage jobs.error_code"
-        " jobs.kind jobs.stage jobs.state reservations.resource snapshots.pipeline tenants.plan"
-        " tenants.state usage.resource"
+        " jobs.kind jobs.stage jobs.state pending_artifacts.kind reservations.resource"
+        " snapshots.pipeline tenants.plan tenants.state usage.resource"
     ),
     "hashes, ids and seals": (
         "api_keys.last_characters api_keys.secret_hash artifacts.sha256 audit_archives.sha256"
         " credentials.sealed credentials.sealed_with documents.blob_sha documents.fingerprint"
         " documents.key documents.resolution idempotency_records.fingerprint jobs.celery_task_id"
-        " jobs.commit_sha snapshots.commit_sha snapshots.facts_packs snapshots.resolution"
-        " snapshots.tree_sha"
+        " jobs.commit_sha pending_artifacts.sha256 snapshots.commit_sha snapshots.facts_packs"
+        " snapshots.resolution snapshots.tree_sha"
     ),
     "numbers by words of ours": "tenants.limits api_keys.scopes",
 }
