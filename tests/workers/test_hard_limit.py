@@ -11,11 +11,20 @@ from tests.workers import githost
 from tests.workers.digest import digest
 from tests.workers.gitrepo import Repo
 from tests.workers.stand import Stand
-from tests.workers.test_cancelling import FILES, LATER, at_rest, below, nothing_is_left, waits
+from tests.workers.test_cancelling import (
+    FILES,
+    LATER,
+    at_rest,
+    below,
+    nothing_is_left,
+    run_here,
+    waits,
+)
 from workers import facade
 
-# Those of a job. What it is, is told a fifth before the hard limit.
-LIMITS = {"JOB_SOFT_LIMIT_SECONDS": "1", "JOB_HARD_LIMIT_SECONDS": "3"}
+# What a job that heeds nothing is, is told a fifth before the hard limit. One that does nothing odd
+# takes a twentieth of it.
+LIMITS = {"JOB_SOFT_LIMIT_SECONDS": "5", "JOB_HARD_LIMIT_SECONDS": "6"}
 
 
 def stuck(stand: Stand, job_id: JobId, place: str) -> list[int]:
@@ -41,11 +50,11 @@ def test_what_heeds_no_limit_is_ended_with_its_processes_and_its_slot_is_free(
     stand.repo.commit(FILES)
     failpoint = tmp_path / "failpoint"
     failpoint.write_text(":")
-    stand.start_dispatcher()
-    stand.start_worker(CODELOOM_FAILPOINT=f"@{failpoint}", **LIMITS)
-    assert stand.ended(stand.request()).state is JobState.SUCCEEDED
+    assert run_here(stand, stand.request()) == "succeeded"
     before = digest(stand)
     stand.repo.commit(LATER)
+    stand.start_dispatcher()
+    stand.start_worker(CODELOOM_FAILPOINT=f"@{failpoint}", **LIMITS)
 
     # It takes no exception for an answer, but its lease is kept, and says what it is.
     failpoint.write_text("parsing:stick")
@@ -83,7 +92,7 @@ def test_a_clone_that_stalls_ends_at_the_soft_limit_as_what_it_is(
         repository = repositories.register(conn, url=url, name="heavy")
         job_id = facade.request_ingestion(conn, repository_id=repository.id).id
     stand.start_dispatcher()
-    limits = {"JOB_SOFT_LIMIT_SECONDS": "2", "JOB_HARD_LIMIT_SECONDS": "60"}
+    limits = {"JOB_SOFT_LIMIT_SECONDS": "2", "JOB_HARD_LIMIT_SECONDS": "120"}
     stand.start_worker(GIT_CA_FILE=str(tmp_path / "host.pem"), **limits)
     job = stand.ended(job_id)
     assert (job.state, job.error_code, job.resets) == (JobState.FAILED, "budget_exceeded", 0)
