@@ -68,7 +68,9 @@ def fails_once(stand: Stand, failpoint: Path) -> JobId:
 def test_hooks_inspect_events_and_revoke(stand: Stand, tmp_path: Path) -> None:
     stand.repo.commit({f"{WORD}.py": f"def {WORD}():\n    pass\n"}, message=WORD)
     stand.repo.git("branch", f"{WORD}-branch")
-    stand.settings = stand.settings.model_copy(update={"log_format": "json"})
+    # However busy the machine is, no attempt is given up: they are counted here.
+    patient = {"lease_seconds": 60, "dispatch_lease_seconds": 60}
+    stand.settings = stand.settings.model_copy(update={"log_format": "json", **patient})
     failpoint = tmp_path / "failpoint"
     begin_dump(stand)
     stand.start_worker(CODELOOM_FAILPOINT=f"@{failpoint}")
