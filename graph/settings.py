@@ -182,6 +182,13 @@ class Settings(BaseSettings):
             raise ValueError("heartbeat_seconds must be at most half of lease_seconds")
         return self
 
+    @model_validator(mode="after")
+    def _the_soft_limit_is_first(self) -> "Settings":
+        # Celery starts to wait for the hard one at the soft one: else there would be no hard one.
+        if self.job_soft_limit_seconds >= self.job_hard_limit_seconds:
+            raise ValueError("job_soft_limit_seconds must be less than job_hard_limit_seconds")
+        return self
+
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies_are_addresses(cls, value: str) -> str:

@@ -39,6 +39,11 @@ def test_beats_have_to_fit_into_the_lease():
         Settings(lease_seconds=10, heartbeat_seconds=6)
 
 
+def test_a_job_meets_its_soft_limit_before_its_hard_one():
+    with pytest.raises(ValidationError, match="job_soft_limit_seconds"):
+        Settings(job_soft_limit_seconds=60, job_hard_limit_seconds=60)
+
+
 def test_settings_do_not_change():
     with pytest.raises(ValidationError):
         Settings().codeloom_port = 1

@@ -19,7 +19,7 @@ def made(*, seconds: int, clone_bytes: int, now: float) -> Budget:
 
 
 def test_what_an_attempt_wants_is_what_the_installation_allows() -> None:
-    settings = Settings(max_clone_bytes=7, job_hard_limit_seconds=9)
+    settings = Settings(max_clone_bytes=7, job_soft_limit_seconds=8, job_hard_limit_seconds=9)
     assert budget.most(settings) == Allowance(clone_bytes=7, job_seconds=9)
 
 
