@@ -20,11 +20,13 @@ RUN /opt/codeloom/bin/uv pip install --no-cache --python /opt/codeloom/bin/pytho
       --no-build-isolation --no-deps .
 
 FROM python:3.11-slim-bookworm
-# git fetches; tini reaps what a killed fetch leaves behind.
+# git fetches; tini reaps what a killed fetch leaves behind. A new volume for the artifacts belongs
+# to whom their folder belongs to.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends git tini ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --create-home --home-dir /var/lib/codeloom codeloom
+ && useradd --system --uid 10001 --create-home --home-dir /var/lib/codeloom codeloom \
+ && install --directory --owner=codeloom --group=codeloom /srv/codeloom/artifacts
 COPY --from=build /opt/codeloom /opt/codeloom
 COPY --chmod=0755 deploy/entrypoint.sh /usr/local/bin/codeloom-entrypoint
 ENV PATH=/opt/codeloom/bin:$PATH \

@@ -87,10 +87,15 @@ def test_a_group_that_does_not_exist_is_refused_by_name() -> None:
 def test_the_deployment_starts_every_group_with_settings_that_exist() -> None:
     services = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
     ours = {name: told for name, told in services.items() if told["image"] == "codeloom"}
+    dockerfile = (ROOT / "Dockerfile").read_text()
     commands = re.findall(r"^  ([a-z-]+)\)", ENTRYPOINT.read_text(), re.MULTILINE)
     # The plain worker takes from all queues, which is what groups are there to avoid.
     wanted = {*commands, *(f"worker-{group}" for group in GROUPS)} - {"worker"}
     assert set(ours) == wanted
     for name, told in ours.items():
         assert told["command"] == [name]
+        # The image has the folder, of a user who may write there.
+        (mounted,) = [volume.partition(":")[2] for volume in told["volumes"]]
+        assert told["environment"]["ARTIFACTS_URL"] == f"file://{mounted}"
+        assert re.search(rf"--owner=codeloom .* {mounted}$", dockerfile, re.MULTILINE)
         assert {setting.lower() for setting in told["environment"]} <= set(Settings.model_fields)
