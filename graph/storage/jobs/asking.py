@@ -106,15 +106,16 @@ def cancel(conn: Connection, *, job_id: JobId) -> Job:
 def retry(conn: Connection, *, job_id: JobId) -> Job:
     """A job that ended without success waits again, with all its tries before it.
 
-    Raises JobNotFound, JobNotRetryable when it has not ended or has succeeded, RepositoryNotFound
-    when its repository has been removed, and QuotaExceeded as a request does.
+    Raises JobNotFound, JobNotRetryable when it has not ended or has succeeded or is of a kind of
+    another release, RepositoryNotFound when its repository has been removed, and QuotaExceeded as
+    a request does.
     """
     admission.queue_up(conn)
     ended = one(conn, job_id)
-    if ended.state not in RETRYABLE:
+    kind = KIND_BY_NAME.get(ended.kind)
+    if ended.state not in RETRYABLE or kind is None:
         raise JobNotRetryable
     if ended.repository is not None:
-        kind = KIND_BY_NAME[ended.kind]
         repository = repositories.by_number(
             conn, number=ended.repository, removed_too=kind.of_removed
         )

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from graph.errors import JobNotRetryable
 from graph.model.jobs import PURGE, JobState
 from graph.settings import Settings
 from graph.storage import jobs, repositories
@@ -79,3 +80,7 @@ def test_a_kind_of_another_release_waits_for_it(settings, tenant, engine):
         )
     assert pick(settings, slots=4) == [known.id]
     assert engine.job(unknown).state is JobState.QUEUED
+    with tenant_session(tenant, settings=settings) as conn:
+        jobs.cancel(conn, job_id=unknown.id)
+        with pytest.raises(JobNotRetryable):
+            jobs.retry(conn, job_id=unknown.id)
