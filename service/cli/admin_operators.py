@@ -43,7 +43,8 @@ def create_operator_key(
         return
     answers().print(secret)
     remarks().print(
-        "It opens /v1/admin and nothing else. This is the only time that it is shown.", style="dim"
+        "It opens /v1/admin, /v1/health and /metrics. This is the only time that it is shown.",
+        style="dim",
     )
 
 
