@@ -1,7 +1,7 @@
 """`codeloom admin job`: dead jobs of all tenants."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from graph.model.ids import JobId
 from service.cli.admin import Json, admin, database, tenant_id
 from service.cli.screen import CommandFailed, answers, as_json, remarks, table
+from service.dead_jobs import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def list_jobs(
         of = tenant_id(settings, tenant) if tenant is not None else None
         wanted = dead.Filter(tenant_id=of, kind=kind, error_code=error)
         with system_session("administration", settings=settings) as connection:
-            found = [_told(one) for one in dead.list_page(connection, wanted, limit=_LISTED)]
+            found = [told(one) for one in dead.list_page(connection, wanted, limit=_LISTED)]
     if json:
         as_json(found)
     elif not found:
@@ -77,9 +78,9 @@ def show_job(which: Job, json: Json = False) -> None:
             for one in jobs.attempts(theirs, job_id=row.id, limit=_ATTEMPTS)
         ]
     if json:
-        as_json({**_told(row), "attempts": started})
+        as_json({**told(row), "attempts": started})
         return
-    for name, value in _told(row).items():
+    for name, value in told(row).items():
         answers().print(f"{name:<14} {_cell(value)}".rstrip(), soft_wrap=True)
     answers().print()
     columns = ("worker", "started_at", "outcome", "stage", "error_code")
@@ -134,21 +135,6 @@ def _id(named: str) -> JobId:
         raise CommandFailed(
             f"{named} is not the id of a job.", "List them: codeloom admin job list"
         ) from None
-
-
-def _told(row: "DeadJob") -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "tenant_id": row.tenant_id,
-        "kind": row.kind,
-        "repository_id": row.repository_id,
-        "large": row.large,
-        "stage": row.stage,
-        "error_code": row.error_code,
-        "workers_lost": row.resets,
-        "created_at": row.created_at,
-        "died_at": row.died_at,
-    }
 
 
 def _cell(value: object) -> object:

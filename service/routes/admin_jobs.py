@@ -1,7 +1,8 @@
 """Dead jobs of all tenants: looked at, tried again, put aside."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -14,6 +15,7 @@ from graph.storage import jobs
 from graph.storage.jobs import dead
 from graph.storage.session import Connection, in_tenant, system_session
 from service import schemas
+from service.dead_jobs import told
 from service.deps import Operating, Paged, Shared
 from service.operations import Making
 from service.wire import Moment, Text
@@ -106,7 +108,7 @@ def list_dead_jobs(
         )
     page = Page.cut(found, paging.limit, lambda row: (str(row.id),))
     return DeadJobPage(
-        items=[DeadJob(**_told(row)) for row in page.rows],
+        items=[DeadJob(**told(row)) for row in page.rows],
         next_cursor=paging.next_cursor(page),
         truncated=False,
     )
@@ -120,53 +122,37 @@ def get_dead_job(_: Operating, backend: Shared, job_id: JobParameter) -> Inspect
         started = jobs.attempts(
             in_tenant(connection, row.tenant_id), job_id=row.id, limit=_ATTEMPTS
         )
-    return InspectedDeadJob(**_told(row), attempts=[_attempt(one) for one in started])
+    return InspectedDeadJob(**told(row), attempts=[_attempt(one) for one in started])
 
 
 @router.post("/{job_id}/replay", response_model=ReleasedJob)
 def replay_dead_job(operation: Making, job_id: JobParameter) -> Response:
     """Have a dead job tried again, with all its attempts before it, as its tenant could."""
-
-    def work(connection: Connection) -> Answer:
-        row = dead.get(connection, job_id=JobId(job_id))
-        operation.concerns(row.tenant_id)
-        dead.replay(connection, row)
-        return _released(row, JobState.QUEUED)
-
-    return operation.run(work)
+    return _let_go(operation, job_id, dead.replay, JobState.QUEUED)
 
 
 @router.post("/{job_id}/discard", response_model=ReleasedJob)
 def discard_dead_job(operation: Making, job_id: JobParameter) -> Response:
     """Put a dead job aside: it is a failed one from now on. Its tenant may still retry it."""
+    return _let_go(operation, job_id, dead.discard, JobState.FAILED)
+
+
+def _let_go(
+    operation: Making,
+    job_id: UUID,
+    do: Callable[[Connection, dead.DeadJob], None],
+    state: JobState,
+) -> Response:
+    """Do it to the dead job, and say in which state it is then."""
 
     def work(connection: Connection) -> Answer:
         row = dead.get(connection, job_id=JobId(job_id))
         operation.concerns(row.tenant_id)
-        dead.discard(connection, row)
-        return _released(row, JobState.FAILED)
+        do(connection, row)
+        body = ReleasedJob(id=row.id, tenant_id=row.tenant_id, state=state)
+        return Answer(body, target=Target("job", row.id))
 
     return operation.run(work)
-
-
-def _released(row: dead.DeadJob, state: JobState) -> Answer:
-    body = ReleasedJob(id=row.id, tenant_id=row.tenant_id, state=state)
-    return Answer(body, target=Target("job", row.id))
-
-
-def _told(row: dead.DeadJob) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "tenant_id": row.tenant_id,
-        "kind": row.kind,
-        "repository_id": row.repository_id,
-        "large": row.large,
-        "stage": row.stage,
-        "error_code": row.error_code,
-        "workers_lost": row.resets,
-        "created_at": row.created_at,
-        "died_at": row.died_at,
-    }
 
 
 def _attempt(one: jobs.Attempt) -> DeadJobAttempt:
