@@ -48,9 +48,8 @@ class Family(Engine):
             return jobs.cancel(conn, job_id=job.id)
 
 
-@pytest.fixture
-def family(settings, session):
-    """Starts with nothing to do: what earlier tests left behind is cancelled."""
+def begin(settings, session):
+    """A family with nothing to do: what earlier tests left behind is cancelled."""
     with system_session("dispatch", settings=settings) as conn:
         conn.execute(
             update(table)
@@ -58,6 +57,11 @@ def family(settings, session):
             .values(state="cancelled", finished_at=text("now()"), lease_until=None)
         )
     return Family(settings, session)
+
+
+@pytest.fixture
+def family(settings, session):
+    return begin(settings, session)
 
 
 @pytest.fixture

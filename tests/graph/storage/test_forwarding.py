@@ -4,27 +4,19 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import text
 
-from graph.model.jobs import ENDED, PARSE, JobState
+from graph.model.jobs import PARSE, JobState
 from graph.storage import jobs
 from graph.storage.jobs import Wanted
-from graph.storage.jobs.table import jobs as table
-from graph.storage.session import system_session
-from tests.graph.storage.test_family import Family
+from tests.graph.storage.test_family import begin
 
 SHARDS = tuple(Wanted(PARSE, parameters={"sources": str(number)}) for number in range(4))
 
 
 @pytest.fixture
 def family(settings, session):
-    with system_session("dispatch", settings=settings) as conn:
-        conn.execute(
-            update(table)
-            .where(table.c.state.not_in(sorted(ENDED)))
-            .values(state="cancelled", finished_at=text("now()"), lease_until=None)
-        )
-    return Family(settings, session)
+    return begin(settings, session)
 
 
 @pytest.fixture
