@@ -3,6 +3,9 @@
 A message is a nudge. One that is lost, doubled or late changes when a job runs, never whether.
 """
 
+from collections.abc import Container
+from typing import Any
+
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError
 
@@ -24,66 +27,47 @@ class BrokerUnavailable(CodeloomError):
 def publish(job: Dispatched) -> None:
     """Tell the workers to run a job. Raises BrokerUnavailable."""
     ids = {"tenant_id": str(job.tenant_id), "job_id": str(job.job_id), "epoch": job.epoch}
-    try:
-        app.send_task(
-            JOB_TASKS[job.kind],
-            kwargs=ids,
-            task_id=job.task_id,
-            # What events, logs and Flower show of the message.
-            argsrepr="()",
-            kwargsrepr=repr(ids),
-            retry=False,
-            ignore_result=True,
-        )
-    except (KombuError, CeleryError, OSError) as error:
-        raise BrokerUnavailable from error
+    _send(JOB_TASKS[job.kind], ids, task_id=job.task_id)
 
 
 def publish_periodic(name: str, run: int, queue: str) -> None:
     """Tell the workers to do a run of what runs by the clock. Raises BrokerUnavailable."""
-    what = {"name": name, "run": run}
-    try:
-        app.send_task(
-            PERIODIC_TASK,
-            kwargs=what,
-            queue=queue,
-            argsrepr="()",
-            kwargsrepr=repr(what),
-            retry=False,
-            ignore_result=True,
-        )
-    except (KombuError, CeleryError, OSError) as error:
-        raise BrokerUnavailable from error
+    _send(PERIODIC_TASK, {"name": name, "run": run}, queue=queue)
 
 
 def publish_erasure(erasure_id: ErasureId) -> None:
     """Tell the workers that an erasure is to be gone on with. Raises BrokerUnavailable."""
-    what = {"erasure_id": str(erasure_id)}
-    try:
-        app.send_task(
-            ERASE_TASK,
-            kwargs=what,
-            argsrepr="()",
-            kwargsrepr=repr(what),
-            retry=False,
-            ignore_result=True,
-        )
-    except (KombuError, CeleryError, OSError) as error:
-        raise BrokerUnavailable from error
+    _send(ERASE_TASK, {"erasure_id": str(erasure_id)})
 
 
 def publish_ping(queue: str, token: str) -> None:
     """Ask whoever takes tasks from a queue to answer. Raises BrokerUnavailable."""
-    what = {"queue": queue, "token": token}
+    _send(PING_TASK, {"queue": queue, "token": token}, shown=("queue",), queue=queue)
+
+
+def _send(
+    task: str,
+    what: dict[str, Any],
+    *,
+    task_id: str | None = None,
+    queue: str | None = None,
+    shown: Container[str] | None = None,
+) -> None:
+    """Into the task's own queue by default.
+
+    `shown` are those of the arguments that events, logs and Flower show; all by default.
+    """
+    seen = {name: value for name, value in what.items() if shown is None or name in shown}
     try:
         app.send_task(
-            PING_TASK,
+            task,
             kwargs=what,
-            queue=queue,
             argsrepr="()",
-            kwargsrepr=repr({"queue": queue}),
+            kwargsrepr=repr(seen),
             retry=False,
             ignore_result=True,
+            task_id=task_id,
+            queue=queue,
         )
     except (KombuError, CeleryError, OSError) as error:
         raise BrokerUnavailable from error
