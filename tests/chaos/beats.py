@@ -9,10 +9,7 @@ from tests.chaos.yard import BEATS, Place, Yard
 
 
 def kill_beats(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
-    names = random.choice((BEATS[:1], BEATS[1:], BEATS))
-    for name in names:
-        yard.kill(name)
-    return " ".join(names)
+    return yard.kill_of_two(random, BEATS)
 
 
 def silence_the_leading_beat(yard: Yard, random: Random, _places: Sequence[Place]) -> str:

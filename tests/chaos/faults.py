@@ -33,17 +33,11 @@ def kill_api(yard: Yard, _random: Random, _places: Sequence[Place]) -> str:
 
 
 def kill_dispatchers(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
-    names = random.choice((DISPATCHERS[:1], DISPATCHERS[1:], DISPATCHERS))
-    for name in names:
-        yard.kill(name)
-    return " ".join(names)
+    return yard.kill_of_two(random, DISPATCHERS)
 
 
 def kill_workers(yard: Yard, random: Random, _places: Sequence[Place]) -> str:
-    names = random.choice((WORKERS[:1], WORKERS[1:], WORKERS))
-    for name in names:
-        yard.kill(name)
-    return " ".join(names)
+    return yard.kill_of_two(random, WORKERS)
 
 
 def kill_a_main_process(yard: Yard, random: Random, _places: Sequence[Place]) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
@@ -231,6 +232,13 @@ class Yard:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def kill_of_two(self, random: Random, pair: tuple[str, str]) -> str:
+        """Either one or both; returns which."""
+        names = random.choice((pair[:1], pair[1:], pair))
+        for name in names:
+            self.kill(name)
+        return " ".join(names)
 
     def kill_main(self, name: str) -> None:
         """End a process and none of those below it."""
